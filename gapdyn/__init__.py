@@ -1,0 +1,72 @@
+"""gapdyn: where does a self-improvement run stop, how sure are we, and is it really learning?
+
+`run = gd.read_run("run.csv"); fit = gd.fit(run, gd.laws.shared_rate(), key=0); print(gd.ceiling(fit))`
+
+Names are loaded when first used: `import gapdyn` itself loads neither JAX nor Matplotlib, sets no JAX option and touches
+no logger. Turn 64-bit numbers on yourself, before other use of JAX: `jax.config.update("jax_enable_x64", True)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._check import InputError as InputError
+
+if TYPE_CHECKING:
+    from .criticism import Check as Check
+    from .criticism import check as check
+    from .criticism import exponential_fit as exponential_fit
+    from .criticism import prior_check as prior_check
+    from .data import Fleet as Fleet
+    from .data import Run as Run
+    from .data import datasets as datasets
+    from .data import read_fleet as read_fleet
+    from .data import read_run as read_run
+    from .data import write_run as write_run
+    from .decide import Ceiling as Ceiling
+    from .decide import Forecast as Forecast
+    from .decide import ceiling as ceiling
+    from .decide import forecast as forecast
+    from .dynamics import GapLaw as GapLaw
+    from .dynamics import laws as laws
+    from .dynamics import limits as limits
+    from .dynamics import sensitivity as sensitivity
+    from .dynamics import solve as solve
+    from .dynamics import time_to as time_to
+    from .inference import Finding as Finding
+    from .inference import Fit as Fit
+    from .inference import Likelihood as Likelihood
+    from .inference import engines as engines
+    from .inference import fit as fit
+    from .inference import simulate as simulate
+    from . import plots as plots
+
+# public name -> the package that has it
+_HOME = {
+    **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
+    **dict.fromkeys(("GapLaw", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
+    **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
+    **dict.fromkeys(("Check", "check", "exponential_fit", "prior_check"), "criticism"),
+    **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
+}
+_PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name in _PACKAGES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version(__name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*_HOME, *_PACKAGES, "InputError", "__version__"})

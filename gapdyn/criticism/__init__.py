@@ -1,0 +1,8 @@
+"""Judging a model by what it predicts. Tier 4."""
+
+from ._check import Check as Check
+from ._check import Statistic as Statistic
+from ._check import check as check
+from ._check import prior_check as prior_check
+from ._exponential import ExponentialFit as ExponentialFit
+from ._exponential import exponential_fit as exponential_fit

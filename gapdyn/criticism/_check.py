@@ -1,0 +1,187 @@
+"""Predictive checks: would this model, with these parameters, produce runs like the one that was seen?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .._random import as_key
+from ..data import Run
+from ..dynamics import LawSpec
+from ..inference import Curves, Finding, Fit, Likelihood, prior_curves
+from ._statistics import autocorrelation, early_slope, falling_share, final_gap, largest
+
+TAIL = 0.005  # two tails of this size: the false-alarm rate of one statistic is at most 1%
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """One check: the observed value, the replicates' central 90%, and P(replicate >= observed).
+
+    For statistics of residuals the observed value too depends on the draw; its median is given, and the probability
+    compares replicate and observation draw by draw.
+    """
+
+    observed: float
+    q05: float
+    q50: float
+    q95: float
+    p: float
+
+    @property
+    def surprising(self) -> bool:
+        """Whether the observation lies in the outer 0.5% of either side."""
+        return self.p < TAIL or self.p > 1 - TAIL
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Check:
+    """A prior or posterior predictive check of a run.
+
+    Attributes
+    ----------
+    run : the run that was checked.
+    kind : "posterior" or "prior".
+    statistics : name -> `Statistic`.
+    coverage : nominal level (0.5, 0.9) -> share of the measured values inside the replicates' central interval.
+    replicates : `Curves`, the replicated runs.
+    findings : what is surprising.
+    """
+
+    run: Run
+    kind: str
+    statistics: Mapping[str, Statistic]
+    coverage: Mapping[float, float]
+    replicates: Curves
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return {
+            "kind": self.kind,
+            "statistics": {k: dataclasses.asdict(s) for k, s in self.statistics.items()},
+            "coverage": {f"{level:.0%}": share for level, share in self.coverage.items()},
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.kind} predictive check of {self.run.name}"]
+        lines.append(f"{'':24s}{'observed':>11s}{'rep q05':>11s}{'rep q95':>11s}{'p':>8s}")
+        for name, s in self.statistics.items():
+            mark = "  <- surprising" if s.surprising else ""
+            lines.append(f"{name:24s}{s.observed:>11.4g}{s.q05:>11.4g}{s.q95:>11.4g}{s.p:>8.3f}{mark}")
+        inside = ", ".join(f"{share:.0%} of the data in the {level:.0%} interval" for level, share in self.coverage.items())
+        return "\n".join([*lines, inside, *(str(f) for f in self.findings)])
+
+
+def check(fit: Fit, *, key: Any = 0) -> Check:
+    """Posterior predictive check: replicated runs on the same prompts against the measured one.
+
+    Parameters
+    ----------
+    fit : the posterior.
+    key : seed of the replicated noise.
+
+    Returns
+    -------
+    Check
+        With findings `misfit_*` where the run has what the law's replicates have not.
+    """
+    replicates = fit.curves(key=as_key(key))
+    return _check(fit.data, replicates, "posterior", np.stack([_noise(fit, "s"), _noise(fit, "v")], -1))
+
+
+def prior_check(
+    run: Run,
+    law: LawSpec,
+    *,
+    key: Any = 0,
+    prior: Mapping[str, Any] | None = None,
+    likelihood: Likelihood | None = None,
+    draws: int = 1000,
+) -> Check:
+    """Prior predictive check: runs that the priors expect before seeing this one's course.
+
+    A run far outside them says that the priors, or the units, are off. Arguments as in `fit`; `draws` replicates.
+    """
+    replicates = prior_curves(run, law, key=as_key(key), prior=prior, likelihood=likelihood, draws=draws)
+    return _check(run, replicates, "prior", None)
+
+
+def _noise(fit: Fit, x: str) -> np.ndarray:
+    """Sd of the independent noise of each draw, (draw,), for residuals of comparable size."""
+    if f"sigma_{x}" not in fit.draws:
+        return np.ones(fit.draws["u_s0"].size)
+    se = getattr(fit.data, f"se_{x}")
+    se = float(np.nanmedian(se)) if np.isfinite(se).any() else 0.0
+    fixed = fit.model.likelihood.shared
+    share = fit[f"shared_{x}"] if f"shared_{x}" in fit.draws else (fixed if isinstance(fixed, float) else 0.0)
+    return np.sqrt(fit[f"sigma_{x}"] ** 2 + (1 - share) * se**2)
+
+
+def _check(run: Run, rep: Curves, kind: str, noise: np.ndarray | None) -> Check:
+    statistics: dict[str, Statistic] = {}
+    inside = {0.5: [], 0.9: []}
+    count = len(rep.ok)
+    for j, name in enumerate(("u_s", "u_v")):
+        if name not in run.measured:
+            continue
+        seen = np.isfinite(getattr(run, name))
+        t, y = run.t[seen], getattr(run, name)[None, seen]
+        replicate = (rep.rep_s, rep.rep_v)[j][:, seen]
+        if len(t) >= 3:
+            statistics[f"early_slope_{name}"] = _statistic(early_slope(t, y), early_slope(t, replicate))
+        statistics[f"falling_share_{name}"] = _statistic(falling_share(y), falling_share(replicate))
+        if noise is not None:
+            curve = (rep.u_s, rep.u_v)[j][:, seen]
+            sd = noise[:, j, None]
+            r_y, r_rep = (np.broadcast_to(y, curve.shape) - curve) / sd, (replicate - curve) / sd
+            statistics[f"autocorrelation_{name}"] = _statistic(autocorrelation(r_y), autocorrelation(r_rep))
+            statistics[f"largest_residual_{name}"] = _statistic(largest(r_y), largest(r_rep))
+        for level, hits in inside.items():
+            low, high = np.quantile(replicate, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            hits.append((y[0] >= low) & (y[0] <= high))
+    both = np.isfinite(run.gap)
+    if both.any():
+        gap = run.gap[None, both]
+        statistics["final_gap"] = _statistic(final_gap(gap), final_gap(rep.rep_gap[:, both]))
+    coverage = {level: float(np.mean(np.concatenate(hits))) for level, hits in inside.items()}
+    assert count > 0
+    return Check(run, kind, statistics, coverage, rep, tuple(_findings(run, kind, statistics)))
+
+
+def _statistic(observed: np.ndarray, replicated: np.ndarray) -> Statistic:
+    q05, q50, q95 = (float(q) for q in np.quantile(replicated, [0.05, 0.5, 0.95]))
+    ties = np.mean(replicated == observed)  # falling shares are whole numbers of steps: a tie is half a surprise
+    p = float(np.mean(replicated > observed) + 0.5 * ties)
+    return Statistic(float(np.median(observed)), q05, q50, q95, p)
+
+
+_MEANING = {
+    "early_slope": "the start is steeper or flatter than the law allows",
+    "falling_share": "the curve wobbles more, or less, than the law with its noise",
+    "autocorrelation": "the residuals keep their sign: the law bends otherwise than the data",
+    "largest_residual": "one checkpoint is off by more than the noise",
+    "final_gap": "the law misses where the gap is at the end",
+}
+
+
+def _findings(run: Run, kind: str, statistics: Mapping[str, Statistic]) -> list[Finding]:
+    found = []
+    for name, s in statistics.items():
+        if not s.surprising:
+            continue
+        stem = next(k for k in _MEANING if name.startswith(k))
+        text = (
+            f"{name} of run {run.name!r} is {s.observed:.3g}, the {kind} replicates' 90% is {s.q05:.3g}..{s.q95:.3g} "
+            f"(p = {s.p:.3f}): {_MEANING[stem]}."
+        )
+        remedy = "The ceiling is this law's opinion, not the data's: do not report its interval alone."
+        if kind == "prior":
+            remedy = "Widen or move the priors, or check the columns and units."
+        elif stem == "largest_residual":
+            remedy = "Look at that checkpoint; likelihood=gd.Likelihood(noise='student_t') lets it cost little."
+        found.append(Finding("warning", f"misfit_{name}", text, remedy))
+    return found

@@ -1,0 +1,6 @@
+"""From a posterior to decisions: the ceiling, what is left, what comes next. Tier 4."""
+
+from ._ceiling import Ceiling as Ceiling
+from ._ceiling import ceiling as ceiling
+from ._forecast import Forecast as Forecast
+from ._forecast import forecast as forecast

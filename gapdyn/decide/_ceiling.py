@@ -1,0 +1,132 @@
+"""The ceiling: where the run goes, how sure we are, how much of it is behind us."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from .._check import InputError, choose
+from .._random import as_key
+from ..dynamics import time_to
+from ..inference import Fit
+from ..inference._diagnostics import QUANTILES
+from ..inference._model import unit_of
+
+SERIES = ("u_s", "u_v", "gap")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ceiling:
+    """Posterior of a run's limits. Made by `gapdyn.ceiling`.
+
+    Attributes
+    ----------
+    u_s, u_v, gap : (draw,), limits in the run's unit; `u_s` is the ceiling.
+    prompts : "new" (limits of the capability: other prompts of the same kind) or "same" (limits of the measured
+        curves, which carry the common error of their prompts).
+    realised : (draw,), share of the solver's total gain U_s0 - U_s,inf that lies behind the last checkpoint.
+    rest : (draw,), what the solver still has to fall after it, in the run's unit.
+    tolerance : the rest that counts as finished.
+    finished : P(|rest| < tolerance).
+    time_left : (draw,), time after the last checkpoint until |rest| < tolerance; 0 if it is now.
+    fit : the posterior it comes from.
+    """
+
+    fit: Fit = dataclasses.field(repr=False)
+    prompts: str
+    u_s: np.ndarray
+    u_v: np.ndarray
+    gap: np.ndarray
+    realised: np.ndarray
+    rest: np.ndarray
+    tolerance: float
+    time_left: np.ndarray
+
+    @property
+    def finished(self) -> float:
+        """P(|rest| < tolerance)."""
+        return float(np.mean(np.abs(self.rest) < self.tolerance))
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """"u_s", "u_v", "gap" -> mean, sd, q05, q50, q95."""
+        return {s: describe(getattr(self, s)) for s in SERIES}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return {
+            **self.summary(),
+            "prompts": self.prompts,
+            "realised": describe(self.realised),
+            "rest": describe(self.rest),
+            "tolerance": self.tolerance,
+            "p_finished": self.finished,
+            "time_left": describe(self.time_left),
+        }
+
+    def __str__(self) -> str:
+        run = self.fit.data
+        unit = unit_of("u_s_inf", run)
+        rows = [f"ceiling of {run.name} ({self.prompts} prompts)", f"{'':10s}{'median':>10s}{'90% interval':>22s}"]
+        for name, values in self.summary().items():
+            interval = f"[{values['q05']:.4g}, {values['q95']:.4g}]"
+            rows.append(f"{name + '_inf':10s}{values['q50']:>10.4g}{interval:>22s}  {unit}")
+        done = describe(self.realised)
+        rows.append(f"gain realised by {run.clock} {run.t[-1]:g}: {done['q50']:.0%} [{done['q05']:.0%}, {done['q95']:.0%}]")
+        left = describe(self.time_left)
+        rows.append(f"P(rest < {self.tolerance:.3g}) now: {self.finished:.0%}; time to it: "
+                    f"{left['q50']:.3g} [{left['q05']:.3g}, {left['q95']:.3g}] {run.clock}s")  # fmt: skip
+        return "\n".join([*rows, *(str(f) for f in self.fit.findings if f.level != "info")])
+
+
+def describe(draws: np.ndarray) -> dict[str, float]:
+    """Mean, sd and quantiles of draws; infinite where draws are."""
+    q05, q50, q95 = (float(q) for q in np.quantile(draws, QUANTILES, method="inverted_cdf"))
+    with np.errstate(invalid="ignore"):
+        return {"mean": float(np.mean(draws)), "sd": float(np.std(draws)), "q05": q05, "q50": q50, "q95": q95}
+
+
+def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -> Ceiling:
+    """The posterior of the limits of a fitted run.
+
+    Parameters
+    ----------
+    fit : the posterior.
+    tolerance : the rest of the solver's fall, in the run's unit, that counts as finished; default 5% of the median
+        total gain.
+    prompts : "new" for the capability limit (standard errors over prompts count in full), "same" for the limit of the
+        measured curves.
+
+    Raises
+    ------
+    InputError
+        A tolerance that is not positive, unknown `prompts`.
+    """
+    choose(prompts, ("new", "same"), "value of prompts")
+    draws = fit.flat
+    gain = draws["u_s0"] - draws["u_s_inf"]
+    if tolerance is None:
+        tolerance = 0.05 * abs(float(np.median(gain)))
+    if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
+    elapsed = fit.data.t[-1] - fit.data.t[0]
+    now = fit.curves([fit.data.t[-1]], prompts="law")
+    rest = now.u_s[:, 0] - draws["u_s_inf"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        realised = np.where(gain == 0, 1.0, 1 - rest / gain)
+    shift_s, shift_v = _offsets(fit) if prompts == "same" else (0.0, 0.0)
+    u_s, u_v = draws["u_s_inf"] + shift_s, draws["u_v_inf"] + shift_v
+    return Ceiling(fit, prompts, u_s, u_v, u_s - u_v, realised, rest, float(tolerance), _time_left(fit, tolerance, elapsed))
+
+
+def _time_left(fit: Fit, tolerance: float, elapsed: float) -> np.ndarray:
+    total = np.asarray(time_to(fit.laws, tolerance, of="u_s"), np.float64)
+    return np.maximum(total - elapsed, 0.0)
+
+
+def _offsets(fit: Fit) -> tuple[Any, Any]:
+    """The common error of the run's prompts at its last checkpoint, (draw,) for each series."""
+    last = [fit.data.t[-1]]
+    same, law = (fit.curves(last, key=as_key(0), prompts=p) for p in ("same", "law"))
+    return (same.u_s - law.u_s)[:, 0], (same.u_v - law.u_v)[:, 0]

@@ -1,0 +1,82 @@
+"""Convergence: R-hat, effective draws, divergences, E-BFMI, each with its remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._findings import Finding
+
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """One parameter's posterior: moments, quantiles, and how well the draws know them."""
+
+    mean: float
+    sd: float
+    q05: float
+    q50: float
+    q95: float
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+
+    def to_dict(self) -> dict[str, float]:
+        """A plain dict, for JSON."""
+        return dataclasses.asdict(self)
+
+
+def summarise(draws: Any) -> Summary:
+    """Summary of (chain, draw) draws; rank-normalised split R-hat and ESS by arviz_stats."""
+    from arviz_stats.base import array_stats
+
+    x = np.asarray(draws, np.float64)
+    q05, q50, q95 = (float(q) for q in np.quantile(x, QUANTILES))
+    if np.ptp(x) == 0:  # a fixed number: nothing to converge
+        return Summary(float(x.mean()), 0.0, q05, q50, q95, 1.0, float(x.size), float(x.size))
+    rhat = float(array_stats.rhat(x)) if x.shape[0] > 1 else float("nan")
+    bulk = float(array_stats.ess(x, method="bulk"))
+    tail = float(array_stats.ess(x, method="tail", prob=(0.05, 0.95)))
+    return Summary(float(x.mean()), float(x.std(ddof=1)), q05, q50, q95, rhat, bulk, tail)
+
+
+def e_bfmi(energy: Any) -> np.ndarray:
+    """Energy Bayesian fraction of missing information of each chain, (chain,); below 0.3 is poor (Betancourt 2016)."""
+    energy = np.asarray(energy, np.float64)
+    return np.mean(np.diff(energy, axis=-1) ** 2, axis=-1) / np.var(energy, axis=-1)
+
+
+def convergence_findings(summaries: Mapping[str, Summary], stats: Mapping[str, Any]) -> list[Finding]:
+    """What the sampler's own figures say against trusting its draws."""
+    found: list[Finding] = []
+    more = "Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000."
+    worst, rhat = max(((n, s.rhat) for n, s in summaries.items()), key=lambda p: np.nan_to_num(p[1], nan=0.0))
+    if rhat > 1.01:
+        text = f"R-hat of {worst} is {rhat:.3f} (above 1.01): the chains have not agreed."
+        found.append(Finding("error" if rhat > 1.1 else "warning", "rhat", text, more))
+    fewest, ess = min(((n, min(s.ess_bulk, s.ess_tail)) for n, s in summaries.items()), key=lambda p: p[1])
+    if ess < 400:
+        text = f"{fewest} has {ess:.0f} effective draws (below 400): its quantiles are rough."
+        found.append(Finding("warning", "ess", text, more))
+    share = float(np.mean(stats["diverging"]))
+    if share > 0:
+        text = f"{int(np.sum(stats['diverging']))} of {np.size(stats['diverging'])} draws diverged."
+        remedy = (
+            "Sample with smaller steps: engine=gd.engines.NUTS(target_acceptance=0.99); if they stay, give the "
+            "loosest parameter a tighter prior."
+        )
+        found.append(Finding("error" if share > 0.05 else "warning", "divergences", text, remedy))
+    energy = e_bfmi(stats["energy"])
+    if np.min(energy) < 0.3:
+        text = f"E-BFMI is {np.min(energy):.2f} in chain {int(np.argmin(energy))} (below 0.3): tails are missed."
+        found.append(Finding("warning", "e_bfmi", text, more))
+    deep = float(np.mean(stats["max_depth"]))
+    if deep > 0.01:
+        text = f"{deep:.0%} of the steps reached the greatest tree depth: the posterior is long and narrow."
+        found.append(Finding("warning", "max_depth", text, "Give the loosest parameter a tighter prior."))
+    return found

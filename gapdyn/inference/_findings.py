@@ -1,0 +1,30 @@
+"""Findings: what was seen in a result, and what to do about it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing a user should know about a result.
+
+    Attributes
+    ----------
+    level : "info", "warning" (read with care) or "error" (do not use the numbers).
+    code : short stable name, for programs.
+    text : what was seen, with the figures.
+    remedy : what to do.
+    """
+
+    level: str
+    code: str
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"[{self.level}] {self.code}: {self.text} {self.remedy}"
+
+    def to_dict(self) -> dict[str, str]:
+        """A plain dict, for JSON."""
+        return dataclasses.asdict(self)

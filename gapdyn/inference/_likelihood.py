@@ -1,0 +1,177 @@
+"""How measured uncertainties scatter about a law: shared error, independent error, excess noise.
+
+Evaluation prompts stay fixed over a run, so the standard error of a checkpoint (over prompts) is mostly one common
+offset: Cov(e_i, e_j) = c se_i se_j + (1 - c) se_i^2 [i = j] + sigma^2 [i = j]  (theory.md section 1).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jax.scipy.special import gammaln
+from numpyro.distributions import constraints
+
+from .._check import InputError, choose
+
+# Variance floor in standard units: no run is known to a ten-thousandth of its range, and a noiseless curve would else
+# have a posterior without width.
+FLOOR = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """The error model of a fit.
+
+    Parameters
+    ----------
+    noise
+        "gaussian", or "student_t" (one checkpoint far off the curve costs little; adds `nu`).
+    shared
+        Which part c of a squared standard error all checkpoints have in common (same prompts, same seeds): "infer"
+        from how little the checkpoints scatter, or a number in [0, 1] (0: fresh prompts at every checkpoint). It matters
+        only where the run has standard errors.
+    """
+
+    noise: str = "gaussian"
+    shared: str | float = "infer"
+
+    def __post_init__(self) -> None:
+        choose(self.noise, ("gaussian", "student_t"), "noise")
+        if isinstance(self.shared, str):
+            choose(self.shared, ("infer",), "value of shared")
+        elif isinstance(self.shared, bool) or not 0 <= self.shared <= 1:
+            raise InputError(f"shared={self.shared!r}: give 'infer' or a number in [0, 1].")
+
+
+def _solve_2x2(b11: Any, b12: Any, b22: Any, r1: Any, r2: Any) -> tuple[Any, Any, Any]:
+    """(x1, x2, det) of the symmetric 2x2 system, elementwise."""
+    det = b11 * b22 - b12**2
+    return (b22 * r1 - b12 * r2) / det, (b11 * r2 - b12 * r1) / det, det
+
+
+class CheckpointErrors(dist.Distribution):
+    """Both series of a run about their curve: event shape (times, 2), axis -1 = (u_s, u_v).
+
+    Parameters
+    ----------
+    mean : (times, 2), the law.
+    se : (times, 2), measured standard errors, 0 where there is none.
+    corr : (times,), correlation of the errors of u_s and u_v at a checkpoint, 0 where unknown.
+    mask : (times, 2), False where not measured.
+    shared, sigma : (2,), the shared part c and the excess noise.
+    offset : (2,) or None. The common errors in units of sqrt(c) se; None integrates them out (Gaussian only).
+    nu : () or None, degrees of freedom; None is Gaussian.
+    """
+
+    arg_constraints = {}  # noqa: RUF012  (NumPyro's own form)
+    support = constraints.real_matrix
+    pytree_data_fields = ("mean_", "se", "corr", "mask_", "shared", "sigma", "offset", "nu")
+
+    def __init__(self, mean, se, corr, mask, shared, sigma, offset=None, nu=None):
+        self.mean_, self.se, self.corr, self.mask_ = mean, se, corr, mask
+        self.shared, self.sigma, self.offset, self.nu = shared, sigma, offset, nu
+        super().__init__((), jnp.shape(mean), validate_args=False)
+
+    def _common(self) -> Any:
+        """sqrt(c) se, (times, 2): the size of the common error at each checkpoint."""
+        return jnp.where(self.mask_, jnp.sqrt(self.shared) * self.se, 0.0)
+
+    def _blocks(self) -> tuple[Any, Any, Any]:
+        """Covariance of one checkpoint's independent part, identity where not measured."""
+        var = (1 - self.shared) * self.se**2 + self.sigma**2 + FLOOR
+        both = self.mask_[:, 0] & self.mask_[:, 1]
+        own = jnp.sqrt((1 - self.shared[0]) * (1 - self.shared[1])) * self.se[:, 0] * self.se[:, 1]
+        cross = jnp.where(both, self.corr * own, 0.0)
+        v = jnp.where(self.mask_, var, 1.0)
+        return v[:, 0], cross, v[:, 1]
+
+    def given(self, offset: Any) -> CheckpointErrors:
+        """The same errors with the common ones known."""
+        return CheckpointErrors(
+            self.mean_, self.se, self.corr, self.mask_, self.shared, self.sigma, offset=offset, nu=self.nu
+        )
+
+    def centre(self) -> Any:
+        """The curve that the checkpoints scatter about, (times, 2): the law plus the common error, where known."""
+        return self.mean_ if self.offset is None else self.mean_ + self._common() * self.offset
+
+    def _corr_offset(self) -> Any:
+        """Correlation of the two common errors: that of the checkpoints, on average."""
+        return jnp.mean(self.corr)
+
+    def _residual(self, value: Any) -> Any:
+        return jnp.where(self.mask_, value - self.centre(), 0.0)
+
+    def checkpoint_log_prob(self, value: Any) -> Any:
+        """log p of each checkpoint given the common error, (times,); `offset` None counts as 0."""
+        r = self._residual(value)
+        b11, b12, b22 = self._blocks()
+        x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
+        square = r[:, 0] * x1 + r[:, 1] * x2
+        n = jnp.sum(self.mask_, -1)
+        if self.nu is None:
+            return -0.5 * (square + jnp.log(det) + n * math.log(2 * math.pi))
+        nu = self.nu  # multivariate t: u_s and u_v of one checkpoint are off together
+        norm = gammaln((nu + n) / 2) - gammaln(nu / 2) - 0.5 * n * jnp.log(nu * math.pi) - 0.5 * jnp.log(det)
+        return jnp.where(n > 0, norm - 0.5 * (nu + n) * jnp.log1p(square / nu), 0.0)
+
+    def _offset_posterior(self, value: Any) -> tuple[Any, Any, Any]:
+        """h, I + M R and R of the common error z given the curve: z ~ N(R (I + M R)^-1 h, R (I + M R)^-1)."""
+        r = jnp.where(self.mask_, value - self.mean_, 0.0)
+        w = self._common()
+        b11, b12, b22 = self._blocks()
+        x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
+        h = jnp.stack([jnp.sum(w[:, 0] * x1), jnp.sum(w[:, 1] * x2)])
+        m12 = jnp.sum(-w[:, 0] * b12 * w[:, 1] / det)
+        m = jnp.stack([jnp.sum(w[:, 0] ** 2 * b22 / det), m12, m12, jnp.sum(w[:, 1] ** 2 * b11 / det)]).reshape(2, 2)
+        c = self._corr_offset()
+        big_r = jnp.stack([jnp.ones_like(c), c, c, jnp.ones_like(c)]).reshape(2, 2)
+        return h, jnp.eye(2) + m @ big_r, big_r
+
+    def log_prob(self, value: Any) -> Any:
+        total = jnp.sum(self.checkpoint_log_prob(value))
+        if self.offset is not None or self.nu is not None:
+            return total
+        # Woodbury: the two common errors are the only coupling between checkpoints
+        h, a, big_r = self._offset_posterior(value)
+        det = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+        inverse = jnp.stack([a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]]).reshape(2, 2) / det
+        return total - 0.5 * jnp.log(det) + 0.5 * h @ big_r @ inverse @ h
+
+    def draw_offset(self, key: Any, value: Any) -> Any:
+        """One draw (2,) of the common errors given the data."""
+        h, a, big_r = self._offset_posterior(value)
+        cov = big_r @ jnp.linalg.inv(a)
+        c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))
+        c21 = cov[1, 0] / jnp.where(c11 > 0, c11, 1.0)
+        c22 = jnp.sqrt(jnp.maximum(cov[1, 1] - c21**2, 0.0))
+        e = jax.random.normal(key, (2,), h.dtype)
+        return cov @ h + jnp.stack([c11 * e[0], c21 * e[0] + c22 * e[1]])
+
+    def draw_new_offset(self, key: Any) -> Any:
+        """One draw (2,) of common errors of another set of prompts."""
+        c = self._corr_offset()
+        e = jax.random.normal(key, (2,), jnp.result_type(float))
+        return jnp.stack([e[0], c * e[0] + jnp.sqrt(1 - c**2) * e[1]])
+
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+        """Replicated series; not-measured entries are filled as if they had been measured without error."""
+        if sample_shape:
+            count = math.prod(sample_shape)
+            return jax.vmap(self.sample)(jax.random.split(key, count)).reshape(*sample_shape, *self.event_shape)
+        k_offset, k_noise, k_t = jax.random.split(key, 3)
+        whole = self.given(self.draw_new_offset(k_offset)) if self.offset is None else self
+        b11, b12, b22 = self._blocks()
+        e = jax.random.normal(k_noise, self.event_shape, jnp.result_type(float))
+        l11 = jnp.sqrt(b11)
+        l21 = b12 / l11
+        noise = jnp.stack([l11 * e[:, 0], l21 * e[:, 0] + jnp.sqrt(b22 - l21**2) * e[:, 1]], -1)
+        if self.nu is not None:
+            chi2 = 2 * jax.random.gamma(k_t, self.nu / 2, (self.event_shape[0], 1), jnp.result_type(float))
+            noise = noise * jnp.sqrt(self.nu / chi2)
+        return whole.centre() + jnp.where(self.mask_, noise, 0.0)

@@ -1,0 +1,54 @@
+"""From an engine's unconstrained draws to everything that is derived from a draw, in one compiled pass."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._model import Model, Observations, constrain
+from ._scale import Scale
+from ._sites import SITES
+
+
+class Completed(NamedTuple):
+    """Draws in the run's units and the pointwise log-likelihood."""
+
+    draws: dict[str, np.ndarray]  # name -> (chain, draw)
+    log_lik: np.ndarray  # (chain, draw, obs), in the run's units
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> tuple[dict[str, Any], Any]:
+    def one(z: dict[str, Any], key: Any) -> tuple[dict[str, Any], Any]:
+        values = model.complete(constrain(model, obs, z), obs)
+        trajectory = model.solve_at(values, obs.ts)
+        errors = model.errors(trajectory, values, obs)
+        if errors.offset is None:
+            # the model integrates the common errors out; given a draw of the rest they are Gaussian, so a draw of
+            # them is exact, and with them the checkpoints are independent
+            offset = errors.draw_offset(key, obs.y)
+            errors = errors.given(offset)
+            values |= {"offset_s": offset[0], "offset_v": offset[1]}
+        return values, errors.checkpoint_log_prob(obs.y)
+
+    return jax.vmap(one)(z, keys)
+
+
+def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any) -> Completed:
+    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint."""
+    shape = np.shape(next(iter(z.values())))
+    flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
+    values, log_lik = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))
+    has_errors = {"offset_s": bool(np.any(obs.se[:, 0] > 0)), "offset_v": bool(np.any(obs.se[:, 1] > 0))}
+    draws = {
+        name: scale.from_standard(name, np.reshape(values[name], shape))
+        for name in SITES
+        if name in values and has_errors.get(name, True)
+    }
+    # a density of u is one of standard u divided by the size, once for each measured entry
+    jacobian = np.sum(np.asarray(obs.mask), -1) * np.log(scale.size)
+    return Completed(draws, np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian)

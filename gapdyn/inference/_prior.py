@@ -1,0 +1,125 @@
+"""Priors: defaults in standard units, the user's own carried over from the run's units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from numpyro.distributions import constraints
+from numpyro.distributions.transforms import AffineTransform, biject_to
+
+from .._check import InputError, did_you_mean
+from ..data import Run
+from ..dynamics import LawSpec
+from ._scale import FIRST, Scale
+from ._sites import SITES
+
+
+def _first(u: np.ndarray, otherwise: float, scale: Scale) -> float:
+    seen = u[np.isfinite(u)][:FIRST]
+    return (float(np.median(seen)) - scale.origin) / scale.size if seen.size else otherwise
+
+
+def _noise_scale(se: np.ndarray, scale: Scale) -> float:
+    """Excess noise is what the stated errors leave over, so where they are stated it starts small beside them."""
+    seen = se[np.isfinite(se)]
+    return 0.1 * float(np.median(seen)) / scale.size if seen.size else 0.05
+
+
+def default_prior(name: str, run: Run, scale: Scale) -> dist.Distribution:
+    """The default prior of a site in standard units: the one place where the numbers of the sites table are made.
+
+    They use the run's range, its first checkpoints and its time span, never its end alone.
+    """
+
+    def at(x: float) -> Any:
+        return jnp.asarray(x, float)
+
+    if name == "rate":
+        return dist.LogNormal(at(math.log(1.5)), at(1.25))
+    if name in ("alpha", "beta"):
+        return dist.LogNormal(at(math.log(2.0 if name == "alpha" else 0.5)), at(1.25))
+    if name in ("rho", "shared_s", "shared_v"):
+        return dist.Uniform(at(0.0), at(1.0))
+    if name in ("gap_inf", "b", "offset_s", "offset_v"):
+        return dist.Normal(at(0.0), at(1.0))
+    if name in ("u_s0", "u_v0"):
+        # the unmeasured one of the two stands half a size away, on the side of a positive gap
+        other = 0.5 if name == "u_s0" else -0.5
+        return dist.Normal(at(_first(run.u_s if name == "u_s0" else run.u_v, other, scale)), at(1.0))
+    if name in ("u_s_inf", "u_v_inf"):
+        start = default_prior("u_s0" if name == "u_s_inf" else "u_v0", run, scale)
+        return dist.Normal(start.mean - 1.0, at(1.5))
+    if name in ("sigma_s", "sigma_v"):
+        return dist.HalfCauchy(at(_noise_scale(run.se_s if name == "sigma_s" else run.se_v, scale)))
+    if name == "nu":
+        return dist.Gamma(at(2.0), at(0.1))
+    raise KeyError(name)
+
+
+def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Distribution:
+    """A prior given in the run's units, as one on the standardised parameter."""
+    loc, size = scale.factors(name)
+    if (loc, size) == (0.0, 1.0):
+        return prior
+    if isinstance(prior, dist.Normal):
+        return dist.Normal((prior.loc - loc) / size, prior.scale / size)
+    back = AffineTransform(jnp.asarray(-loc / size), jnp.asarray(1 / size), domain=prior.support)
+    return dist.TransformedDistribution(prior, back)
+
+
+def choose_priors(
+    run: Run, law: LawSpec, noise_sites: tuple[str, ...], prior: Mapping[str, Any] | None, scale: Scale
+) -> dict[str, dist.Distribution]:
+    """Standardised priors of every sampled site: the user's (in the law or in `prior=`), else the default."""
+    sites = (*law.coordinates.names, *noise_sites)
+    given = dict(law.priors)
+    for name, value in (prior or {}).items():
+        given[name] = value
+    for name, value in given.items():
+        if name not in sites:
+            raise InputError(f"prior for {name!r}: this model has no such parameter. {did_you_mean(name, sites)}")
+        _check_prior(name, value)
+    return {
+        name: standardised(name, given[name], scale) if name in given else default_prior(name, run, scale)
+        for name in sites
+        if name not in law.fixed
+    }
+
+
+def is_real(prior: dist.Distribution) -> bool:
+    """Whether a prior lives on the whole line."""
+    return prior.support is constraints.real
+
+
+# supports that a site needs, for a check of the user's priors by two probes
+_LOWER = {"rate": 0.0, "alpha": 0.0, "beta": 0.0, "sigma_s": 0.0, "sigma_v": 0.0, "nu": 0.0, "rho": 0.0,
+          "shared_s": 0.0, "shared_v": 0.0}  # fmt: skip
+_UPPER = {"rho": 1.0, "shared_s": 1.0, "shared_v": 1.0}
+
+
+def _check_prior(name: str, prior: Any) -> None:
+    if not isinstance(prior, dist.Distribution):
+        raise InputError(
+            f"prior for {name!r}: {prior!r} is not a NumPyro distribution. "
+            f"Pass one, such as numpyro.distributions.Normal(0, 1), or fix a number in the law: {name}=0.3."
+        )
+    if prior.batch_shape or prior.event_shape:
+        raise InputError(
+            f"prior for {name!r}: shape {prior.batch_shape + prior.event_shape}; every parameter is one number."
+        )
+    if prior.is_discrete:
+        raise InputError(f"prior for {name!r}: {type(prior).__name__} is discrete; parameters are continuous.")
+    ends = np.asarray(biject_to(prior.support)(jnp.asarray([-15.0, 15.0])), np.float64)
+    low, high = _LOWER.get(name, -np.inf), _UPPER.get(name, np.inf)
+    slack = 1e-6 * max(1.0, abs(low) if math.isfinite(low) else 1.0)
+    if ends.min() < low - slack or ends.max() > high + slack:
+        raise InputError(
+            f"prior for {name!r}: {type(prior).__name__} reaches outside the parameter's support, "
+            f"{SITES[name].support}. Use one on it, such as "
+            + ("Beta(2, 2)." if name in _UPPER else "LogNormal(0, 1) or HalfNormal(1).")
+        )

@@ -1,0 +1,131 @@
+"""A posterior as a value: draws, figures of merit, findings, and how it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import InputError, did_you_mean
+from ..data import Run
+from ..dynamics import GapLaw, LawSpec
+from ._diagnostics import Summary
+from ._findings import Finding
+from ._model import Model, Observations, unit_of
+from ._predict import Curves, curves
+from ._scale import Scale
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """The posterior of a law given a run. Made by `gapdyn.fit`; immutable.
+
+    Attributes
+    ----------
+    data, law, engine : what was fitted, by what, and with which settings.
+    draws : parameter -> (chain, draw), in the run's units; names are those of the sites table.
+    log_lik : (chain, draw, obs), log density of each checkpoint given the draw (obs = one checkpoint).
+    stats : sampler's figures -> (chain, draw).
+    summary : parameter -> `Summary`.
+    findings : what to know before using it.
+    provenance : versions, seed, route, precision, settings, priors.
+    seconds : phase -> wall-clock seconds.
+    """
+
+    data: Run
+    law: LawSpec
+    engine: Any
+    draws: Mapping[str, np.ndarray]
+    log_lik: np.ndarray
+    stats: Mapping[str, np.ndarray]
+    summary: Mapping[str, Summary]
+    findings: tuple[Finding, ...]
+    provenance: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    model: Model = dataclasses.field(repr=False)
+    observations: Observations = dataclasses.field(repr=False)
+    scale: Scale = dataclasses.field(repr=False)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Draws of one parameter, flattened over chains: (draw,)."""
+        if name not in self.draws:
+            raise InputError(f"this fit has no parameter {name!r}. {did_you_mean(name, self.draws)}")
+        return self.draws[name].reshape(-1)
+
+    @property
+    def flat(self) -> dict[str, np.ndarray]:
+        """All draws, flattened over chains: name -> (draw,)."""
+        return {k: v.reshape(-1) for k, v in self.draws.items()}
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no finding says that the numbers must not be used."""
+        return not any(f.level == "error" for f in self.findings)
+
+    @property
+    def laws(self) -> GapLaw:
+        """The posterior as one batch of laws with leading axis (draw,): for `jax.vmap`, limits, sweeps."""
+        flat = {k: jnp.asarray(v, float) for k, v in self.flat.items() if k in self.law.example}
+        law = eqx.tree_at(lambda x: x.t0, self.law.build(flat), jnp.asarray(self.scale.t0, float))
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, law.u_s0.shape), law)
+
+    def curves(self, ts: Any = None, *, key: Any = 0, prompts: str = "same", draws: int | None = None) -> Curves:
+        """Curves and replicated measurements of the draws at times `ts` (default: the run's checkpoints).
+
+        Parameters
+        ----------
+        ts : (times,) in the run's clock.
+        key : seed of the replicated noise.
+        prompts : "same" (the run's evaluation prompts: their common error stays), "new" (other prompts), "law".
+        draws : use this many draws, evenly thinned; None is all.
+        """
+        from .._random import as_key
+
+        flat = self.flat
+        if draws is not None:
+            total = len(next(iter(flat.values())))
+            pick = np.linspace(0, total - 1, min(draws, total)).astype(int)
+            flat = {k: v[pick] for k, v in flat.items()}
+        ts = self.data.t if ts is None else ts
+        return curves(self.model, self.observations, self.scale, flat, ts, as_key(key), prompts)
+
+    def to_arviz(self) -> xr.DataTree:
+        """An ArviZ DataTree: posterior, log_likelihood, sample_stats, observed_data, constant_data."""
+        import arviz_base as azb
+
+        run = self.data
+        observed = {s: getattr(run, s) for s in run.measured}
+        dims = dict.fromkeys(observed, ["obs"])
+        tree = azb.from_dict(
+            {
+                "posterior": dict(self.draws),
+                "log_likelihood": {"checkpoints": self.log_lik},
+                "sample_stats": dict(self.stats),
+                "observed_data": observed,
+                "constant_data": {"t": run.t},
+            },
+            dims={**dims, "checkpoints": ["obs"], "t": ["obs"]},
+            coords={"obs": np.arange(len(run))},
+        )
+        tree.attrs.update({k: str(v) for k, v in self.provenance.items()})
+        return tree
+
+    def __str__(self) -> str:
+        run, spec = self.data, self.law
+        shape = f"{self.engine.name} {self.engine.chains}x{self.engine.draws}"
+        span = f"{run.clock} {run.t[0]:g}..{run.t[-1]:g}"
+        head = f"{run.name} | {spec.title} | {len(run)} checkpoints, {span} | {shape} | route {self.model.route}"
+        columns = ("mean", "sd", "q05", "q50", "q95")
+        rows = [f"{'':10s}" + "".join(f"{c:>11s}" for c in columns) + f"{'rhat':>8s}{'ess':>7s}  unit"]
+        for name, s in self.summary.items():
+            cells = "".join(f"{getattr(s, c):>11.4g}" for c in columns)
+            rows.append(f"{name:10s}{cells}{s.rhat:>8.3f}{s.ess_bulk:>7.0f}  {unit_of(name, run)}")
+        return "\n".join([head, *rows, *(str(f) for f in self.findings)])

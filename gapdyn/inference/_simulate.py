@@ -1,0 +1,66 @@
+"""Simulated runs: a law measured at checkpoints with the error model of the likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import InputError
+from .._random import as_key
+from ..data import Run
+from ..dynamics import GapLaw, LawSpec, solve
+from ._likelihood import CheckpointErrors
+
+
+def simulate(
+    law: GapLaw | LawSpec,
+    ts: Any,
+    *,
+    key: Any,
+    noise: float = 0.0,
+    se: float | None = None,
+    shared: float = 1.0,
+    corr: float = 0.0,
+    name: str = "simulated",
+    clock: str = "round",
+    unit: str = "nats/response",
+) -> Run:
+    """A run of the law, measured at the times `ts`.
+
+    Parameters
+    ----------
+    law : a `GapLaw`, or a law of `gapdyn.laws` with numbers.
+    ts : (times,), increasing, in the clock `clock`.
+    key : seed.
+    noise : sd of the noise that is fresh at every checkpoint and not stated in the run (unit of u).
+    se : standard error that the run states (unit of u); None: the run has none.
+    shared : the part c of se^2 that all checkpoints have in common, in [0, 1].
+    corr : correlation of the errors of u_s and u_v, in (-1, 1).
+    """
+    for what, value, low in (("noise", noise, 0.0), ("se", se, 0.0), ("shared", shared, 0.0), ("corr", corr, -1.0)):
+        limit = math.inf if what in ("noise", "se") else 1.0
+        if value is not None and not (math.isfinite(value) and low <= value <= limit):
+            raise InputError(f"{what}={value!r} must be a finite number in [{low:g}, {limit:g}].")
+    ts = np.asarray(ts, np.float64)
+    trajectory = solve(law, ts)
+    curve = np.stack([np.asarray(trajectory.u_s), np.asarray(trajectory.u_v)], -1).astype(np.float64)
+    size = max(noise, se or 0.0)
+    if size > 0:  # in units of the noise, where the likelihood's variance floor is nothing
+        errors = CheckpointErrors(
+            jnp.zeros(curve.shape),
+            se=jnp.full(curve.shape, (se or 0.0) / size),
+            corr=jnp.full(len(ts), float(corr)),
+            mask=jnp.ones(curve.shape, bool),
+            shared=jnp.full(2, float(shared)),
+            sigma=jnp.full(2, noise / size),
+        )
+        curve = curve + size * np.asarray(errors.sample(as_key(key)), np.float64)
+    stated = None if se is None else np.full(len(ts), se)
+    correlation = np.full(len(ts), corr) if se is not None and corr != 0 else None
+    return Run(
+        name=name, t=ts, clock=clock, unit=unit, u_s=curve[:, 0], u_v=curve[:, 1], se_s=stated, se_v=stated, corr=correlation,
+        meta={"simulated": repr(law)},
+    )  # fmt: skip
