@@ -15,7 +15,9 @@ from ._text import show
 
 def is_frame(source: object) -> bool:
     """Whether `source` has the two things that a pandas or polars DataFrame has."""
-    return hasattr(source, "columns") and hasattr(source, "__getitem__")
+    # Asked of the class: a lazy frame would work out its columns, and warn about it
+    own = hasattr(type(source), "columns") or "columns" in getattr(source, "__dict__", ())
+    return own and hasattr(source, "__getitem__")
 
 
 def read_frame(frame: Any) -> Table:
@@ -75,7 +77,8 @@ def _cells(values: Any) -> Sequence[Any] | np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind in "iuf":
         return array
-    return array.tolist() if isinstance(values, np.ndarray) else list(values)
+    # The to_list of polars gives plain lists where its iteration gives nested Series
+    return values.to_list() if hasattr(values, "to_list") else array.tolist()
 
 
 def _checked(source: str, columns: dict[str, Any]) -> dict[str, Any]:

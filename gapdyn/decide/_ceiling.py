@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._check import InputError, choose
 from .._random import as_key
-from ..dynamics import time_to
+from ..dynamics import GapLaw, remaining, time_to
 from ..inference import Fit
 from ..inference._diagnostics import QUANTILES
 from ..inference._model import unit_of
@@ -65,7 +67,8 @@ class Ceiling:
             "time_left": describe(self.time_left),
         }
 
-    def __str__(self) -> str:
+    def table(self) -> str:
+        """The ceiling as a table, without the findings."""
         run = self.fit.data
         unit = unit_of("u_s_inf", run)
         rows = [f"ceiling of {run.name} ({self.prompts} prompts)", f"{'':10s}{'median':>10s}{'90% interval':>22s}"]
@@ -77,7 +80,10 @@ class Ceiling:
         left = describe(self.time_left)
         rows.append(f"P(rest < {self.tolerance:.3g}) now: {self.finished:.0%}; time to it: "
                     f"{left['q50']:.3g} [{left['q05']:.3g}, {left['q95']:.3g}] {run.clock}s")  # fmt: skip
-        return "\n".join([*rows, *(str(f) for f in self.fit.findings if f.level != "info")])
+        return "\n".join(rows)
+
+    def __str__(self) -> str:
+        return "\n".join([self.table(), *(str(f) for f in self.fit.findings if f.level != "info")])
 
 
 def describe(draws: np.ndarray) -> dict[str, float]:
@@ -111,18 +117,22 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
     elapsed = fit.data.t[-1] - fit.data.t[0]
-    now = fit.curves([fit.data.t[-1]], prompts="law")
-    rest = now.u_s[:, 0] - draws["u_s_inf"]
+    rest, total_time = (np.asarray(x, np.float64) for x in _rest_and_time(fit.laws, fit.data.t[-1], tolerance))
     with np.errstate(divide="ignore", invalid="ignore"):
         realised = np.where(gain == 0, 1.0, 1 - rest / gain)
+    time_left = np.maximum(total_time - elapsed, 0.0)
     shift_s, shift_v = _offsets(fit) if prompts == "same" else (0.0, 0.0)
     u_s, u_v = draws["u_s_inf"] + shift_s, draws["u_v_inf"] + shift_v
-    return Ceiling(fit, prompts, u_s, u_v, u_s - u_v, realised, rest, float(tolerance), _time_left(fit, tolerance, elapsed))
+    return Ceiling(fit, prompts, u_s, u_v, u_s - u_v, realised, rest, float(tolerance), time_left)
 
 
-def _time_left(fit: Fit, tolerance: float, elapsed: float) -> np.ndarray:
-    total = np.asarray(time_to(fit.laws, tolerance, of="u_s"), np.float64)
-    return np.maximum(total - elapsed, 0.0)
+@jax.jit
+def _rest_and_time(laws: GapLaw, last: Any, tolerance: Any) -> tuple[Any, Any]:
+    """What is left at time `last`, and the time from the start to `tolerance`, (draw,) each."""
+    return (
+        jax.vmap(lambda law: remaining(law, jnp.asarray(last)[None])[0])(laws),
+        time_to(laws, tolerance, of="u_s"),
+    )
 
 
 def _offsets(fit: Fit) -> tuple[Any, Any]:

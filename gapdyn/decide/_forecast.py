@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError, choose
+from ..data import Run
 from ..inference import Curves, Fit
 from ._ceiling import SERIES, describe
 
@@ -78,16 +79,22 @@ def forecast(
         Times that are not finite, not increasing or before the first checkpoint; unknown `prompts`.
     """
     choose(prompts, ("same", "new"), "value of prompts")
-    times = np.asarray(ts, np.float64).reshape(-1)
-    if times.size == 0 or not np.isfinite(times).all():
-        raise InputError("ts must hold at least one time, all finite.")
-    if np.any(np.diff(times) <= 0):
-        raise InputError("ts must increase.")
-    if times[0] < fit.data.t[0]:
-        raise InputError(
-            f"ts starts at {times[0]:g}, before the first checkpoint of run {fit.data.name!r} ({fit.data.t[0]:g}); "
-            "a law says nothing about the time before its start."
-        )
+    times = check_times(ts, fit.data)
     c: Curves = fit.curves(times, key=key, prompts=prompts, draws=draws)
     u_s, u_v = (c.rep_s, c.rep_v) if measured else (c.u_s, c.u_v)
     return Forecast(fit, times, u_s, u_v, u_s - u_v, measured, prompts)
+
+
+def check_times(ts: Any, run: Run) -> np.ndarray:
+    """Times at which a run can be forecast, (times,): finite, increasing, none before its first checkpoint."""
+    times = np.asarray(ts, np.float64).reshape(-1)
+    if times.size == 0 or not np.isfinite(times).all():
+        raise InputError("forecast times must be finite, and at least one.")
+    if np.any(np.diff(times) <= 0):
+        raise InputError("forecast times must increase.")
+    if times[0] < run.t[0]:
+        raise InputError(
+            f"forecast times start at {times[0]:g}, before the first checkpoint of run {run.name!r} ({run.t[0]:g}); "
+            "a law says nothing about the time before its start."
+        )
+    return times

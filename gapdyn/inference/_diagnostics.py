@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
+from scipy.special import ndtri
 
 from ._findings import Finding
 
@@ -32,17 +34,35 @@ class Summary:
 
 
 def summarise(draws: Any) -> Summary:
-    """Summary of (chain, draw) draws; rank-normalised split R-hat and ESS by arviz_stats."""
-    from arviz_stats.base import array_stats
+    """Summary of (chain, draw) draws, with rank-normalised split R-hat and ESS (Vehtari et al. 2021, as in ArviZ).
 
+    NumPyro's diagnostics do the counting: importing ArviZ would take longer than the sampling.
+    """
     x = np.asarray(draws, np.float64)
     q05, q50, q95 = (float(q) for q in np.quantile(x, QUANTILES))
     if np.ptp(x) == 0:  # a fixed number: nothing to converge
         return Summary(float(x.mean()), 0.0, q05, q50, q95, 1.0, float(x.size), float(x.size))
-    rhat = float(array_stats.rhat(x)) if x.shape[0] > 1 else float("nan")
-    bulk = float(array_stats.ess(x, method="bulk"))
-    tail = float(array_stats.ess(x, method="tail", prob=(0.05, 0.95)))
-    return Summary(float(x.mean()), float(x.std(ddof=1)), q05, q50, q95, rhat, bulk, tail)
+    z = _normal_scores(x)
+    folded = _normal_scores(np.abs(x - np.median(x)))
+    rhat = max(split_gelman_rubin(z), split_gelman_rubin(folded))
+    tail = min(_split_ess((x <= q).astype(np.float64)) for q in (q05, q95))
+    return Summary(float(x.mean()), float(x.std(ddof=1)), q05, q50, q95, float(rhat), _split_ess(z), tail)
+
+
+def _normal_scores(x: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the (average) ranks, shape as `x`."""
+    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - 0.5 * (counts - 1))[inverse].reshape(x.shape)
+    return ndtri((ranks - 0.375) / (x.size + 0.25))
+
+
+def _split_ess(x: np.ndarray) -> float:
+    """Effective size of (chain, draw), each chain split in two; at most size times log10(size), as in ArviZ."""
+    half = x.shape[1] // 2
+    halves = np.concatenate([x[:, :half], x[:, -half:]])
+    if np.ptp(halves) == 0:
+        return float(halves.size)
+    return float(min(effective_sample_size(halves), halves.size * np.log10(halves.size)))
 
 
 def e_bfmi(energy: Any) -> np.ndarray:
@@ -70,7 +90,8 @@ def convergence_findings(summaries: Mapping[str, Summary], stats: Mapping[str, A
             "Sample with smaller steps: engine=gd.engines.NUTS(target_acceptance=0.99); if they stay, give the "
             "loosest parameter a tighter prior."
         )
-        found.append(Finding("error" if share > 0.05 else "warning", "divergences", text, remedy))
+        level = "error" if share > 0.05 else "warning" if share > 0.001 else "info"
+        found.append(Finding(level, "divergences", text, remedy))
     energy = e_bfmi(stats["energy"])
     if np.min(energy) < 0.3:
         text = f"E-BFMI is {np.min(energy):.2f} in chain {int(np.argmin(energy))} (below 0.3): tails are missed."

@@ -17,6 +17,7 @@ from .._check import InputError
 from ..data import Run
 from ..dynamics import GapLaw, LawSpec, solve
 from ..dynamics._solve import choose_route
+from ._held import Held
 from ._likelihood import CheckpointErrors, Likelihood
 from ._prior import choose_priors, is_real
 from ._scale import Scale
@@ -33,7 +34,7 @@ class Observations(NamedTuple):
     mask: Any  # (times, 2)
     se: Any  # (times, 2)
     corr: Any  # (times,)
-    priors: dict[str, dist.Distribution]
+    priors: dict[str, Held]
     fixed: dict[str, Any]
 
 
@@ -64,12 +65,12 @@ class Model:
         centring = self.law.centring if self.centred else None
         for name in (*self.law.coordinates.names, *self.noise_sites):
             if name not in values and not (centring and name == centring.name):
-                values[name] = numpyro.sample(name, obs.priors[name])
+                values[name] = numpyro.sample(name, obs.priors[name].distribution)
         if centring:
             # the same prior, stated for an affine function of the parameter that data pin down (no Jacobian is lost:
             # TransformedDistribution carries it)
             loc, scale = centring.affine(values)
-            moved = dist.TransformedDistribution(obs.priors[centring.name], AffineTransform(loc, scale))
+            moved = dist.TransformedDistribution(obs.priors[centring.name].distribution, AffineTransform(loc, scale))
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
         law = self.build(values)
         trajectory = solve(law, obs.ts, self.route)
@@ -192,7 +193,8 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) 
     }
     device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
     fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
-    return Observations(**device, mask=jnp.asarray(mask), priors=priors, fixed=fixed)
+    held = {k: Held(v) for k, v in priors.items()}
+    return Observations(**device, mask=jnp.asarray(mask), priors=held, fixed=fixed)
 
 
 def unit_of(name: str, run: Run) -> str:

@@ -73,9 +73,12 @@ class Fit:
     @property
     def laws(self) -> GapLaw:
         """The posterior as one batch of laws with leading axis (draw,): for `jax.vmap`, limits, sweeps."""
-        flat = {k: jnp.asarray(v, float) for k, v in self.flat.items() if k in self.law.example}
-        law = eqx.tree_at(lambda x: x.t0, self.law.build(flat), jnp.asarray(self.scale.t0, float))
-        return jax.tree.map(lambda x: jnp.broadcast_to(x, law.u_s0.shape), law)
+
+        def one(values: dict[str, Any], t0: Any) -> GapLaw:
+            return eqx.tree_at(lambda law: law.t0, self.law.build(values), t0)
+
+        flat = {k: np.asarray(v, float) for k, v in self.flat.items() if k in self.law.example}
+        return jax.jit(jax.vmap(one, (0, None)))(flat, float(self.scale.t0))
 
     def curves(self, ts: Any = None, *, key: Any = 0, prompts: str = "same", draws: int | None = None) -> Curves:
         """Curves and replicated measurements of the draws at times `ts` (default: the run's checkpoints).
@@ -118,7 +121,8 @@ class Fit:
         tree.attrs.update({k: str(v) for k, v in self.provenance.items()})
         return tree
 
-    def __str__(self) -> str:
+    def table(self) -> str:
+        """The posterior as a table, without the findings."""
         run, spec = self.data, self.law
         shape = f"{self.engine.name} {self.engine.chains}x{self.engine.draws}"
         span = f"{run.clock} {run.t[0]:g}..{run.t[-1]:g}"
@@ -128,4 +132,7 @@ class Fit:
         for name, s in self.summary.items():
             cells = "".join(f"{getattr(s, c):>11.4g}" for c in columns)
             rows.append(f"{name:10s}{cells}{s.rhat:>8.3f}{s.ess_bulk:>7.0f}  {unit_of(name, run)}")
-        return "\n".join([head, *rows, *(str(f) for f in self.findings)])
+        return "\n".join([head, *rows])
+
+    def __str__(self) -> str:
+        return "\n".join([self.table(), *(str(f) for f in self.findings)])

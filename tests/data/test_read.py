@@ -89,7 +89,7 @@ def test_jsonl(save, suffix):
 
 def test_parquet_whatever_its_name(tmp_path):
     path = tmp_path / "my_run[1]*.parquet"
-    columns = {"epoch": [0, 1, 2], "u_s": [3, 2, 1.5], "u_v": [1.5, None, 1], "se_s": [0.1, 0.1, None]}
+    columns = {"epoch": [0, 1, 2], "u_s": [3.0, 2.0, 1.5], "u_v": [1.5, None, 1], "se_s": [0.1, 0.1, None]}
     pl.DataFrame({**columns, "acc_s": [0.5, 0.6, 0.7]}).write_parquet(path)
     check_good(read_run(path), "my_run[1]*")
 
@@ -401,23 +401,23 @@ def test_unknown_suffix(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(t="epcoh"), "no column 'epcoh' for the time. Did you mean 'epoch'?"),
-        (dict(clock="hour"), "unknown clock 'hour'"),
+        ({"t": "epcoh"}, "no column 'epcoh' for the time. Did you mean 'epoch'?"),
+        ({"clock": "hour"}, "unknown clock 'hour'"),
         (
-            dict(clock="step"),
+            {"clock": "step"},
             "the time column is 'epoch', but the clock is to be 'step'. Leave it out, or pass t='epoch'",
         ),
-        (dict(unit="bits"), "unknown unit 'bits'"),
-        (dict(run="a"), "there is no 'run' column to look for run 'a'"),
-        (dict(columns={"U": "u_s"}), "'U' is not one"),
-        (dict(columns={"u_s": "ent"}), "columns maps 'u_s' to 'ent', which is not there"),
-        (dict(columns={"u_s": 3}), "columns['u_s'] must be the name of your column; it is 3"),
-        (dict(columns=["u_s"]), "columns must be a mapping"),
-        (dict(columns={"u_s": "acc_s", "u_v": "acc_s"}), "maps two names to 'acc_s'"),
-        (dict(t=3), "t must be a text"),
-        (dict(name=3), "name must be a text"),
-        (dict(delimiter=";;"), "delimiter must be one character"),
-        (dict(delimiter="\n"), "delimiter must be one character"),
+        ({"unit": "bits"}, "unknown unit 'bits'"),
+        ({"run": "a"}, "there is no 'run' column to look for run 'a'"),
+        ({"columns": {"U": "u_s"}}, "'U' is not one"),
+        ({"columns": {"u_s": "ent"}}, "columns maps 'u_s' to 'ent', which is not there"),
+        ({"columns": {"u_s": 3}}, "columns['u_s'] must be the name of your column; it is 3"),
+        ({"columns": ["u_s"]}, "columns must be a mapping"),
+        ({"columns": {"u_s": "acc_s", "u_v": "acc_s"}}, "maps two names to 'acc_s'"),
+        ({"t": 3}, "t must be a text"),
+        ({"name": 3}, "name must be a text"),
+        ({"delimiter": ";;"}, "delimiter must be one character"),
+        ({"delimiter": "\n"}, "delimiter must be one character"),
     ],
 )
 def test_arguments_refused(save, arguments, message):
@@ -457,7 +457,6 @@ def test_unknown_run(save):
         (pl.DataFrame({"epoch": [0, 1], "u_s": [[1], [2]]}), "row 0, column 'u_s': [1] is not a number"),
         (pl.DataFrame({"epoch": [0, 1], "u_s": [True, False]}), "row 0, column 'u_s': True is true or false"),
     ],
-    ids=str,
 )
 def test_sources_refused(source, message):
     with pytest.raises(InputError, match=re.escape(message)):

@@ -25,7 +25,7 @@ class NumPyroNUTS:
     """
 
     chains: int = 4
-    warmup: int = 1000
+    warmup: int = 500
     draws: int = 1000
     target_acceptance: float = 0.9
     name = "numpyro_nuts"

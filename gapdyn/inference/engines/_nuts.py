@@ -41,7 +41,7 @@ class NUTS:
     """
 
     chains: int = 4
-    warmup: int = 1000
+    warmup: int = 500
     draws: int = 1000
     target_acceptance: float = 0.9
     name = "nuts"

@@ -1,0 +1,35 @@
+"""JAX as the command line wants it: 64 bits, and compiled programs kept between runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def set_up_jax() -> None:
+    """64-bit numbers; the persistent compilation cache, unless GAPDYN_CACHE=off."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    folder = cache_folder()
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a read-only home costs seconds, not results
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs go: GAPDYN_CACHE, else the user's cache folder; None is off."""
+    wish = os.environ.get("GAPDYN_CACHE", "")
+    if wish.lower() == "off":
+        return None
+    if wish:
+        return Path(wish)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("gapdyn") / "xla"

@@ -1,0 +1,13 @@
+"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 5.
+
+Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them by itself.
+"""
+
+from __future__ import annotations
+
+from ._ceiling import ceiling_density as ceiling_density
+from ._pairs import pairs as pairs
+from ._phase import phase as phase
+from ._predictive import predictive as predictive
+from ._save import save as save
+from ._trajectory import trajectory as trajectory
