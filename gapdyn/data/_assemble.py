@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gapdyn._check import InputError, choose, did_you_mean
+from .._check import InputError, choose, did_you_mean
 
 from ._clock import find_time
 from ._columns import (

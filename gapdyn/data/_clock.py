@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gapdyn._check import InputError, choose
+from .._check import InputError, choose
 
 from ._columns import CLOCK, CLOCKS, DEFAULT_CLOCK, TIME, TIME_NAMES
 from ._table import Table

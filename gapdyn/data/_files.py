@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 _FORMATS = {
     ".csv": "csv",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._run import Run
 from ._text import listing, show, suggest

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._table import Table, clean_header
 from ._text import show

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._files import Location, decode, read_bytes
 from ._table import Table, clean_header

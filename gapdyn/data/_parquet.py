@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._files import Location, read_bytes
 from ._frame import frame_columns

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._assemble import Request, build_run, find_fields, split_runs
 from ._csv import read_csv

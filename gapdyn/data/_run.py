@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from gapdyn._check import InputError, choose
+from .._check import InputError, choose
 
 from ._columns import CLOCKS, DEFAULT_CLOCK, DEFAULT_UNIT, MEASURED, SERIES, SERIES_NAMES, UNITS
 from ._text import show

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._cells import CellError, parse
 from ._text import listing, show

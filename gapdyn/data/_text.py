@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from gapdyn._check import did_you_mean
+from .._check import did_you_mean
 
 
 def show(value: object, limit: int = 60) -> str:

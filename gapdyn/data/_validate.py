@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._columns import CONTRACT_NAMES, LARGEST, SMALLEST, TIME_NAMES, Column
 from ._text import show, squash

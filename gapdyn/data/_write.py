@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gapdyn._check import InputError
+from .._check import InputError
 
 from ._atomic import atomic_write
 from ._columns import CLOCK, DEFAULT_UNIT, RUN, SERIES_NAMES, TIME_NAMES, UNIT
@@ -71,9 +71,9 @@ def _columns(runs: list[Run]) -> dict[str, list[Cell]]:
     """All runs under each other, None where a run has no value; columns in the order of the contract."""
     tables = [run.columns() for run in runs]
     present = dict.fromkeys(name for table in tables for name in table)
-    times = [name for name in present if name in TIME_NAMES]
+    times = dict.fromkeys(run.clock for run in runs)
     series = [name for name in SERIES_NAMES if name in present]
-    rest = [name for name in present if name not in (*TIME_NAMES, *SERIES_NAMES)]
+    rest = [name for name in present if name not in (*times, *SERIES_NAMES)]
     columns: dict[str, list[Cell]] = {RUN.name: [run.name for run in runs for _ in run.t]}
     for name in (*times, *series, *rest):
         columns[name] = [
@@ -83,7 +83,7 @@ def _columns(runs: list[Run]) -> dict[str, list[Cell]]:
         ]
     if any(run.unit != DEFAULT_UNIT for run in runs):
         columns[UNIT.name] = [run.unit for run in runs for _ in run.t]
-    if len(times) > 1:
+    if sum(name in TIME_NAMES for name in present) > 1:
         columns[CLOCK.name] = [run.clock for run in runs for _ in run.t]
     return columns
 
@@ -105,7 +105,7 @@ def _csv_text(columns: dict[str, list[Cell]], kind: str) -> str:
 def _json_text(columns: dict[str, list[Cell]]) -> str:
     lines = []
     for row in zip(*columns.values(), strict=True):
-        cells = {name: _plain(cell) for name, cell in zip(columns, row, strict=True) if cell is not None}
+        cells = {name: _plain(cell) for name, cell in zip(columns, row, strict=True)}
         lines.append(json.dumps(cells, ensure_ascii=False, allow_nan=False))
     return "\n".join(lines) + "\n"
 

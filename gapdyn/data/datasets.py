@@ -30,7 +30,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from gapdyn._check import choose
+from .._check import choose
 
 from ._read import read_run
 from ._run import Run

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import diffrax
+import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Scalar, Times
 from ._law import GapLaw
+
+
+LEAST_STEPS = 50
 
 
 def integrate(
@@ -18,23 +22,28 @@ def integrate(
     relative to a large level would be blind to a small gap. The absolute tolerance is `rtol` times the distance of the
     starting gap from rest, so that a change of units changes nothing.
     """
-    scale = jnp.abs(law.u_s0 - law.u_v0 - law.potential.rest)
-    tiny = jnp.finfo(scale.dtype).tiny
+    delta = law.u_s0 - law.u_v0 - law.potential.rest
+    # accuracy is a choice of ours, not a function of the law: no gradient; at rest nothing moves and any scale will do
+    scale = jax.lax.stop_gradient(jnp.where(delta == 0, 1.0, jnp.abs(delta)))
 
     def field(t, y, law):
         return law.vector_field(t, (law.u_s0 + y[0], law.u_v0 + y[1]))
 
-    zero = jnp.zeros_like(scale)
+    # near rest the state hardly moves and steps would grow without bound, while the gradient, which follows the same
+    # steps, still has to resolve how a perturbation decays
+    end = jnp.maximum(ts[-1], law.t0)
+    longest = jax.lax.stop_gradient(jnp.where(end > law.t0, (end - law.t0) / LEAST_STEPS, 1.0))
+    zero = jnp.zeros_like(delta)
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         diffrax.Tsit5(),
         t0=law.t0,
-        t1=jnp.maximum(ts[-1], law.t0),
+        t1=end,
         dt0=None,
         y0=(zero, zero),
         args=law,
         saveat=diffrax.SaveAt(ts=ts),
-        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * jnp.maximum(scale, tiny)),
+        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * scale, dtmax=longest),
         adjoint=diffrax.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
         max_steps=max_steps,
         throw=False,

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from .._check import InputError
 from ._coefficients import from_paper, to_paper
 from ._law import GapLaw
 from ._limits import limits
@@ -98,6 +100,8 @@ def shared_rate(
     """
     # the gauge is not a parameter of the likelihood: it only says how alpha, beta and b are written
     gauge = float(k)
+    if not (math.isfinite(gauge) and gauge > 0):
+        raise InputError(f"law 'shared_rate': the gauge k={k!r} must be a positive number.")
 
     def build(v: Values) -> GapLaw:
         c = to_paper(v["rate"], v["rho"], v["gap_inf"], k=gauge)

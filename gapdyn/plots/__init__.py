@@ -1,6 +1,7 @@
 """Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 5.
 
-Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them by itself.
+Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them
+by itself.
 """
 
 from __future__ import annotations

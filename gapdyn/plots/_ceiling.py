@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from .._check import InputError
-from ..decide import Ceiling, ceiling
-from ..inference import Fit
+from gapdyn._check import InputError
+from gapdyn.decide import Ceiling, ceiling
+from gapdyn.inference import Fit
+
 from ._draws import central, check_level, density, finite, is_constant, shown_range
 from ._style import BLUE, GREEN, INK, dress, legend, new_figure
-from ._words import CEILING, interval, quantity, run_title
+from ._words import CEILING, interval, one, quantity, run_title
 
 
 def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
@@ -40,7 +41,7 @@ def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "n
     figure, chosen = new_figure(size, 1.0)
     ax = figure.subplots()
     x = f"ceiling {CEILING}, {limit.prompts} prompts"
-    dress(ax, chosen, x=quantity(x, run), y="posterior density", title=run_title(run))
+    dress(ax, chosen, x=quantity(x, run), y="posterior density", title=run_title(run, chosen))
     ax.set_yticks([])
     low, high = (float(q) for q in central(draws, level))
     middle = float(np.median(draws))
@@ -59,7 +60,7 @@ def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "n
     handles, labels = [line, shape], ["median", f"{level:.0%} interval: {interval(draws, low, high)}"]
     if measured.size:
         handles.append(ax.axvline(measured[-1], color=BLUE, lw=1.4 * chosen.pen, ls="--"))
-        labels.append(f"last measured $u_s$: {measured[-1]:.3g}")
+        labels.append(f"last measured $u_s$: {one(measured[-1])}")
     ax.set_xlim(left, right)
     ax.set_ylim(bottom=0)
     lost = 1 - draws.size / limit.u_s.size

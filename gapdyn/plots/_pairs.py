@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from .._check import InputError, did_you_mean
-from ..inference import Fit
+from gapdyn._check import InputError, did_you_mean
+from gapdyn.inference import Fit
+
 from ._draws import finite, is_constant, shown_range
 from ._style import BLUE, INK, VERMILLION, Size, dress, legend, new_figure
-from ._words import parameter_label, run_title
+from ._words import parameter_label, plain, power_of, run_title, tall
 
 NAMES = ("rate", "rho", "gap_inf", "u_s_inf")
 DOTS = 500
@@ -22,7 +23,7 @@ GRID = 48
 
 
 def pairs(fit: Fit, names: Sequence[str] | None = None, *, size: str = "notebook") -> Figure:
-    """Histograms of parameters on the diagonal; below it, draws of each two with contours that hold 50% and 90%.
+    """Histograms of parameters; below the diagonal, draws of each two, contours around 50% and 90% of them.
 
     Parameters
     ----------
@@ -42,12 +43,13 @@ def pairs(fit: Fit, names: Sequence[str] | None = None, *, size: str = "notebook
     """
     chosen_names = _names(fit, names)
     count = len(chosen_names)
-    figure, chosen = new_figure(size, (1.9 if size == "notebook" else 1.65 if size == "paper" else 2.2) if count > 2 else 1.2)
+    figure, chosen = new_figure(
+        size, (1.9 if size == "notebook" else 1.7 if size == "paper" else 2.2) if count > 2 else 1.2
+    )
     axes = figure.subplots(count, count, squeeze=False)
-    draws = {name: fit[name] for name in chosen_names}
+    powers = {name: power_of(*shown_range(finite(fit[name], name))) for name in chosen_names}
+    draws = {name: fit[name] / 10.0**power for name, power in powers.items()}
     good = np.all([np.isfinite(x) for x in draws.values()], axis=0)
-    for name in chosen_names:
-        finite(draws[name], name)
     diverging = np.asarray(fit.stats.get("diverging", np.zeros(good.shape)), bool).reshape(-1) & good
     ranges = {name: shown_range(x[np.isfinite(x)]) for name, x in draws.items()}
     for i, low in enumerate(chosen_names):
@@ -57,15 +59,16 @@ def pairs(fit: Fit, names: Sequence[str] | None = None, *, size: str = "notebook
                 ax.set_axis_off()
                 continue
             dress(ax, chosen)
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10], prune=None))
+            ax.xaxis.set_major_locator(_ticks(*ranges[left], chosen))
             ax.set_xlim(*ranges[left])
             if i == j:
                 _histogram(ax, draws[left][good], ranges[left], chosen)
             else:
+                ax.yaxis.set_major_locator(_ticks(*ranges[low], chosen))
                 ax.set_ylim(*ranges[low])
                 _scatter(ax, draws[left], draws[low], good, diverging, chosen)
-            _label(ax, fit, low, left, chosen, bottom=i == count - 1, first=j == 0 and i > 0)
+            labels = [tall(parameter_label(n, fit.data, powers[n]), True) for n in (left, low)]
+            _label(ax, labels, chosen, bottom=i == count - 1, first=j == 0, diagonal=i == j)
     figure.align_labels()
     _legend(figure, fit, chosen, count, int(diverging.sum()))
     return figure
@@ -91,13 +94,16 @@ def _histogram(ax: Axes, draws: np.ndarray, shown: tuple[float, float], size: Si
     ax.spines["left"].set_visible(False)
 
 
-def _scatter(ax: Axes, x: np.ndarray, y: np.ndarray, good: np.ndarray, diverging: np.ndarray, size: Size) -> None:
+def _scatter(
+    ax: Axes, x: np.ndarray, y: np.ndarray, good: np.ndarray, diverging: np.ndarray, size: Size
+) -> None:
     calm = np.flatnonzero(good & ~diverging)
     pick = calm[np.linspace(0, len(calm) - 1, min(DOTS, len(calm))).astype(int)]
     dots = {"ls": "none", "rasterized": True}
     ax.plot(x[pick], y[pick], marker="o", ms=1.3 * size.pen, mew=0, color=BLUE, alpha=0.4, zorder=1, **dots)
     ax.plot(
-        x[diverging], y[diverging], ls="none", marker="x", ms=4.5 * size.pen, mew=1.1 * size.pen, color=VERMILLION, zorder=4,
+        x[diverging], y[diverging], ls="none", marker="x", ms=4.5 * size.pen, mew=1.1 * size.pen,
+        color=VERMILLION, zorder=4, label="divergent",
     )  # fmt: skip
     if not (is_constant(x[good]) or is_constant(y[good])):
         _contours(ax, x[good], y[good], size)
@@ -122,29 +128,44 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 
 def _smooth(counts: np.ndarray, draws: int) -> np.ndarray:
-    """Counts with a Gaussian kernel; its width in cells follows the spread of the draws, as Scott's rule has it."""
+    """Counts with a Gaussian kernel, whose width follows the spread of the draws by Scott's rule."""
     from scipy.ndimage import gaussian_filter
 
     cells = np.arange(GRID)
     widths = []
     for margin in (counts.sum(1), counts.sum(0)):
         mean = np.average(cells, weights=margin)
-        widths.append(max(0.8, float(np.sqrt(np.average((cells - mean) ** 2, weights=margin))) * draws ** (-1 / 6)))
+        widths.append(
+            max(0.8, float(np.sqrt(np.average((cells - mean) ** 2, weights=margin))) * draws ** (-1 / 6))
+        )
     return gaussian_filter(counts, widths, mode="constant")
 
 
-def _label(ax: Axes, fit: Fit, low: str, left: str, size: Size, *, bottom: bool, first: bool) -> None:
-    if bottom:
-        ax.set_xlabel(parameter_label(left, fit.data), fontsize=size.small)
-        ax.tick_params(axis="x", labelrotation=0)
-    else:
-        ax.tick_params(labelbottom=False)
-        ax.xaxis.get_offset_text().set_visible(False)
-    if first:
-        ax.set_ylabel(parameter_label(low, fit.data), fontsize=size.small)
-    elif low != left:
-        ax.tick_params(labelleft=False)
-        ax.yaxis.get_offset_text().set_visible(False)
+def _ticks(low: float, high: float, size: Size) -> FixedLocator:
+    """A few round numbers, far enough apart; the outer two where panels are small."""
+    ticks = np.array([low, high])
+    for bins in (1, 2, 3, 4, 5):
+        locator = MaxNLocator(nbins=bins, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1)
+        ticks = np.asarray(locator.tick_values(low, high))
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if len(ticks) >= 2 and ticks[-1] - ticks[0] > 0.45 * (high - low):
+            break
+    return FixedLocator(list(ticks[[0, -1]]) if size.narrow and len(ticks) > 2 else list(ticks))
+
+
+def _label(ax: Axes, labels: list[str], size: Size, *, bottom: bool, first: bool, diagonal: bool) -> None:
+    x, y = (_broken(label) if size.narrow else label for label in labels)
+    ax.tick_params(labelbottom=bottom, labelleft=first and not diagonal)
+    ax.set_xlabel(x if bottom else "", fontsize=size.small)
+    ax.set_ylabel(y if first and not diagonal else "", fontsize=size.small)
+    for axis, shown in ((ax.xaxis, bottom), (ax.yaxis, first)):
+        axis.get_offset_text().set_visible(shown)
+
+
+def _broken(label: str) -> str:
+    """A long unit on several lines."""
+    *start, unit = label.split("\n")
+    return "\n".join([*start, unit.replace("/", "/\n").replace(" ", "\n") if len(unit) > 11 else unit])
 
 
 def _legend(figure: Figure, fit: Fit, size: Size, count: int, divergent: int) -> None:
@@ -152,9 +173,9 @@ def _legend(figure: Figure, fit: Fit, size: Size, count: int, divergent: int) ->
     labels = ["median"]
     if count > 1:
         handles = [Line2D([], [], color=INK, lw=0.9 * size.pen, ls=line) for line in ("-", "--")]
-        labels = ["median, contour of 50%", "contour of 90%"]
+        labels = ["median; contour of 50%", "contour of 90%"]
     if divergent:
         handles.append(Line2D([], [], color=VERMILLION, marker="x", ls="none", ms=4.5 * size.pen))
         labels.append(f"divergent draws ({divergent})")
-    legend(figure, size, handles, labels, 2 if size.narrow else 3)
-    figure.axes[0].set_title(run_title(fit.data), loc="left", fontsize=size.small, color=INK)
+    title = run_title(fit.data, size, plain(fit.law.title))
+    legend(figure, size, handles, labels, 2 if size.narrow else 3, title=title)

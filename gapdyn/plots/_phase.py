@@ -10,14 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .._check import InputError
-from ..data import Run
-from ..decide import ceiling
-from ..dynamics import ConstantResponse, GapLaw
-from ..inference import Fit
+from gapdyn._check import InputError
+from gapdyn.data import Run
+from gapdyn.decide import ceiling
+from gapdyn.dynamics import ConstantResponse, GapLaw
+from gapdyn.inference import Fit
+
 from ._draws import central, check_level, draw_band, finite
 from ._style import BLUE, GREY, INK, LOOKS, VERMILLION, Look, dress, legend, new_figure
-from ._words import GAP_LIMIT, interval, quantity, run_title, unit_words
+from ._words import GAP_LIMIT, interval, plain, quantity, run_title, tall, unit_words
 
 POINTS = 120
 _LINE = Look(BLUE, "", "-", "", "")
@@ -26,8 +27,8 @@ _LINE = Look(BLUE, "", "-", "", "")
 def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     """Phase portrait of the gap: its velocity dG/dt against G, and the point where it comes to rest.
 
-    For the shared-rate law each draw is the line dG/dt = -rate (G - gap_inf). Law and data are compared on the run's own
-    prompts: the rest point carries their common error, as the measured gaps do.
+    For the shared-rate law each draw is the line dG/dt = -rate (G - gap_inf). Law and data are compared
+    on the run's own prompts: the rest point carries their common error, as the measured gaps do.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     Returns
     -------
     Figure
-        Points are differences of successive measured gaps over their time, at the middle gap: noisy, and the noise of
-        neighbours is opposed.
+        Points are differences of successive measured gaps over their time, at the middle gap: noisy, and the
+        noise of neighbours is opposed.
 
     Raises
     ------
@@ -50,7 +51,8 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     laws, run = fit.laws, fit.data
     if type(laws) is not GapLaw or not isinstance(laws.response, ConstantResponse):
         raise InputError(
-            f"phase shows laws whose gap moves by the gap alone, and the {fit.law.title} is not one. Use trajectory(fit)."
+            f"phase shows laws whose gap moves by the gap alone, and the {fit.law.title} is not one. "
+            "Use trajectory(fit)."
         )
     limit = ceiling(fit, prompts="same")
     rest = finite(limit.gap, "the gap's limit")
@@ -60,8 +62,9 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     lines = _velocities(laws, gaps, shift)
     figure, chosen = new_figure(size, 1.15)
     ax = figure.subplots()
-    dress(ax, chosen, x=quantity("gap $G=u_s-u_v$", run), y=f"$dG/dt$ ({unit_words(run)} per {run.clock})",
-          title=run_title(run, fit.law.title))  # fmt: skip
+    y = tall(f"$dG/dt$ ({unit_words(run)} per {run.clock})", chosen.narrow)
+    title = run_title(run, chosen, plain(fit.law.title))
+    dress(ax, chosen, x=quantity("gap $G=u_s-u_v$", run), y=y, title=title)
     ax.axhline(0, color=GREY, lw=0.9 * chosen.pen, zorder=1)
     draw_band(ax, gaps, lines, _LINE, chosen, level)
     look = LOOKS["gap"]
@@ -70,13 +73,23 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     low, high = (float(x) for x in central(rest, level))
     centre = float(np.median(rest))
     ax.plot([low, high], [0, 0], color=VERMILLION, lw=3 * chosen.pen, solid_capstyle="butt", zorder=5)
-    ax.plot([centre], [0], marker="o", ms=6 * chosen.pen, color=VERMILLION, mec="white", mew=chosen.pen, zorder=6)
+    ax.plot(
+        [centre], [0], marker="o", ms=6 * chosen.pen, color=VERMILLION, mec="white", mew=chosen.pen, zorder=6
+    )
     ax.set_xlim(gaps[0], gaps[-1])
     _set_range(ax, lines, speed, level)
     handles = [
         (Patch(color=BLUE, alpha=0.25, lw=0), Line2D([], [], color=BLUE, lw=1.3 * chosen.pen)),
         Line2D([], [], color=VERMILLION, marker="o", lw=3 * chosen.pen, ms=5 * chosen.pen, mec="white"),
-        Line2D([], [], color=INK, marker=look.marker, ls="none", ms=3.4 * chosen.pen, mfc="white"),
+        Line2D(
+            [],
+            [],
+            color=INK,
+            marker=look.marker if middle.size else "",
+            ls="none",
+            ms=3.4 * chosen.pen,
+            mfc="white",
+        ),
     ]
     labels = [
         f"posterior: median, 50% and {level:.0%}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,17 +11,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import blended_transform_factory
 
-from ..criticism import Check
+from gapdyn._check import choose
+from gapdyn.criticism import Check
+
 from ._draws import central
-from ._style import GREY, INK, LOOKS, PALE, VERMILLION, Size, dress, legend, new_figure
-from ._words import quantity, run_title
+from ._style import GREY, INK, LOOKS, PALE, SIZES, VERMILLION, Size, dress, legend, new_figure
+from ._words import quantity, run_title, tall
 
 RUNS = 40  # replicated runs drawn as lines
-EDGE = 1.2  # how far from its replicates' interval a statistic is shown, in units of the interval
+EDGE = 0.9  # how far from its replicates' interval a statistic is shown, in units of the interval
 
 
 def predictive(check: Check, *, size: str = "notebook") -> Figure:
-    """Runs that the posterior (or prior) would produce, the measured run, and the statistics that compare them.
+    """Runs that the posterior (or prior) would produce, the measured run, and statistics of both.
 
     Parameters
     ----------
@@ -29,9 +33,9 @@ def predictive(check: Check, *, size: str = "notebook") -> Figure:
     Returns
     -------
     Figure
-        Above, for each measured series, replicated runs (lines), their 50% and 90% bands and the data. Below, one row
-        per statistic: the replicates' 90% interval and median, and the observed value, filled and with p in bold where
-        it is surprising; an arrow where it lies further out than shown.
+        Above, for each measured series, replicated runs (lines), their 50% and 90% bands and the data. Below,
+        one row per statistic: the replicates' 90% interval and median, and the observed value, filled and with
+        p in bold where it is surprising; an arrow where it lies further out than shown.
 
     Raises
     ------
@@ -39,24 +43,20 @@ def predictive(check: Check, *, size: str = "notebook") -> Figure:
         An unknown size.
     """
     run, names = check.run, check.run.measured
-    rows = len(check.statistics)
-    stacked = _narrow(size) and len(names) > 1
-    above = (1.0 * len(names)) if stacked else 1.0
-    strip = (0.55 + 0.155 * rows) if _narrow(size) else (0.3 + 0.085 * rows)
-    figure, chosen = new_figure(size, above + strip)
-    if stacked:
-        grid = figure.add_gridspec(len(names) + 1, 1, height_ratios=[1] * len(names) + [strip])
-        panels = [figure.add_subplot(grid[i, 0]) for i in range(len(names))]
-        table = figure.add_subplot(grid[-1, 0])
-    else:
-        grid = figure.add_gridspec(2, len(names), height_ratios=[1, strip])
-        panels = [figure.add_subplot(grid[0, i]) for i in range(len(names))]
-        table = figure.add_subplot(grid[1, :])
+    rows, narrow = len(check.statistics), SIZES[choose(size, SIZES, "size")].narrow
+    lines = len(names) if narrow else 1
+    strip = 0.22 + 0.08 * rows
+    figure, chosen = new_figure(size, lines * (0.85 if narrow else 1) + strip)
+    upper, lower = cast(
+        np.ndarray, figure.subfigures(2, 1, height_ratios=[lines * (0.85 if narrow else 1), strip])
+    )
+    panels = upper.subplots(lines, len(names) // lines, sharex=True, squeeze=False).ravel()
+    table = lower.subplots()
     for i, (ax, name) in enumerate(zip(panels, names, strict=True)):
         look = LOOKS[name]
-        y = quantity(f"{look.who} {look.label}", run) if stacked or len(names) == 1 else quantity(look.label, run)
-        title = run_title(run, f"{check.kind} predictive check") if i == 0 else ""
-        dress(ax, chosen, x=run.clock if not stacked or ax is panels[-1] else "", y=y, title=title)
+        y = tall(quantity(f"{look.who} {look.label}", run), narrow)
+        title = run_title(run, chosen, f"{check.kind} predictive check") if i == 0 else ""
+        dress(ax, chosen, x=run.clock if not narrow or ax is panels[-1] else "", y=y, title=title)
         _replicates(ax, check, name, chosen)
     _strip(table, check, chosen)
     handles = [
@@ -66,10 +66,6 @@ def predictive(check: Check, *, size: str = "notebook") -> Figure:
     ]
     legend(figure, chosen, handles, ["measured", "replicated runs", "50% and 90% of them"], 3)
     return figure
-
-
-def _narrow(size: str) -> bool:
-    return size == "paper"
 
 
 def _replicates(ax: Axes, check: Check, name: str, size: Size) -> None:
@@ -82,7 +78,7 @@ def _replicates(ax: Axes, check: Check, name: str, size: Size) -> None:
     pick = np.linspace(0, len(draws) - 1, min(RUNS, len(draws))).astype(int)
     ax.plot(run.t, draws[pick].T, color=GREY, lw=0.45 * size.pen, alpha=0.45, zorder=1)
     seen = np.isfinite(y)
-    style = {"marker": look.marker, "mfc": "white", "mec": look.color}
+    style: dict[str, Any] = {"marker": look.marker, "mfc": "white", "mec": look.color}
     ax.plot(run.t[seen], y[seen], ls="none", ms=3.4 * size.pen, mew=size.pen, zorder=5, label=name, **style)
     low, high = central(draws, 0.98)
     bottom, top = min(low.min(), y[seen].min()), max(high.max(), y[seen].max())
@@ -102,11 +98,13 @@ def _strip(ax: Axes, check: Check, size: Size) -> None:
         inside = -EDGE <= observed <= 1 + EDGE
         marker = "o" if inside else ("<" if observed < 0 else ">")
         ax.plot(
-            [np.clip(observed, -EDGE, 1 + EDGE)], [row], marker=marker, ls="none", color=color, ms=4.5 * size.pen,
-            mfc=color if s.surprising else "white", mew=size.pen, zorder=3,
+            [np.clip(observed, -EDGE, 1 + EDGE)], [row], marker=marker, ls="none", color=color,
+            ms=4.5 * size.pen, mfc=color if s.surprising else "white", mew=size.pen, zorder=3,
         )  # fmt: skip
         weight = "bold" if s.surprising else "normal"
-        ax.text(1.01, row, _p(s.p), transform=beside, va="center", fontsize=size.small, color=color, weight=weight)
+        ax.text(
+            1.01, row, _p(s.p), transform=beside, va="center", fontsize=size.small, color=color, weight=weight
+        )
     rows = len(check.statistics)
     ax.set_ylim(rows - 0.4, -0.6)
     ax.set_xlim(-EDGE - 0.1, 1 + EDGE + 0.1)

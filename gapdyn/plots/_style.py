@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from .._check import choose
+from gapdyn._check import choose
 
 # Okabe and Ito 2008: told apart by colour-blind readers too
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -39,7 +39,7 @@ class Size:
 
 SIZES = {
     "notebook": Size(7.5, 3.6, 11, 1.25),
-    "paper": Size(3.4, 2.0, 7.5, 0.8),  # one column
+    "paper": Size(3.4, 2.2, 7.5, 0.8),  # one column
     "paper-wide": Size(7.0, 2.7, 8, 0.9),  # two columns
 }
 
@@ -111,10 +111,12 @@ def _formatter() -> ScalarFormatter:
     return formatter
 
 
-def legend(figure: Figure, size: Size, handles: list[Any], labels: list[str], columns: int) -> None:
+def legend(
+    figure: Figure, size: Size, handles: list[Any], labels: list[str], columns: int, title: str = ""
+) -> None:
     """A legend above the panels, where it cannot hide data."""
     figure.legend(
         handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=size.small,
         labelcolor=INK, handlelength=2.2, columnspacing=1.2, handletextpad=0.5, borderaxespad=0.2,
-        numpoints=1, scatterpoints=1,
+        numpoints=1, scatterpoints=1, title=title or None, title_fontsize=size.font, alignment="left",
     )  # fmt: skip

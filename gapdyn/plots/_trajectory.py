@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,38 +11,46 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import blended_transform_factory
 
-from .._check import InputError
-from ..data import Run
-from ..decide import ceiling
-from ..inference import Curves, Fit
+from gapdyn._check import InputError
+from gapdyn.data import Run
+from gapdyn.decide import ceiling
+from gapdyn.inference import Curves, Fit
+
 from ._draws import central, check_level, draw_band, finite
 from ._style import GREEN, GREY, LOOKS, VERMILLION, Size, dress, legend, new_figure
-from ._words import CEILING, GAP_LIMIT, interval, plain, quantity, run_title
+from ._words import CEILING, GAP_LIMIT, interval, plain, quantity, run_title, tall
 
 POINTS = (160, 80)  # of the time grid: within the data, beyond them
 DRAWS = 2000
 
 
 def trajectory(
-    fit: Fit, *, until: float | None = None, gap: bool | None = None, level: float = 0.9, size: str = "notebook"
+    fit: Fit,
+    *,
+    until: float | None = None,
+    gap: bool | None = None,
+    level: float = 0.9,
+    size: str = "notebook",
 ) -> Figure:
     """Measured uncertainties, the posterior of their curves, the forecast and the ceiling.
 
-    Curves and ceiling belong to the run's own evaluation prompts (``prompts="same"``), as the measured points do; the
-    ceiling of the capability, over prompts, is in `ceiling_density`.
+    Curves and ceiling belong to the run's own evaluation prompts (``prompts="same"``), as the measured points
+    do; the ceiling of the capability, over prompts, is in `ceiling_density`.
 
     Parameters
     ----------
     fit : the posterior.
     until : end of the forecast, in the run's clock; default half the run's span after the last checkpoint.
     gap : whether a lower panel shows the gap and its limit; default: if both series are measured.
-    level : probability of the outer band and of the intervals of ceiling and limit, in (0, 1). The inner band is 50%.
+    level : probability of the outer band and of the intervals of ceiling and limit, in (0, 1). The inner band
+        is 50%.
     size : "notebook", "paper" (one column, 3.4 in) or "paper-wide" (two columns, 7 in).
 
     Returns
     -------
     Figure
-        Points are measurements, their bars one standard error (where known; at the gap only where `corr` is known).
+        Points are measurements, their bars one standard error (where known; at the gap only where `corr` is
+        known).
 
     Raises
     ------
@@ -50,27 +60,36 @@ def trajectory(
     run, level = fit.data, check_level(level)
     end = _end(run, until)
     with_gap = set(run.measured) == {"u_s", "u_v"} if gap is None else bool(gap)
-    figure, chosen = new_figure(size, 1.55 if with_gap else 1.15)
-    axes = figure.subplots(2 if with_gap else 1, sharex=True, squeeze=False, height_ratios=[2.4, 1] if with_gap else [1])
+    figure, chosen = new_figure(size, 1.6 if with_gap else 1.15)
+    axes = figure.subplots(
+        2 if with_gap else 1, sharex=True, squeeze=False, height_ratios=[2, 1] if with_gap else [1]
+    )
     ts = np.unique(np.r_[np.linspace(run.t[0], run.t[-1], POINTS[0]), np.linspace(run.t[-1], end, POINTS[1])])
     curves = _smooth_curves(fit, ts)
     limit = ceiling(fit, prompts="same")
     top = axes[0, 0]
-    dress(top, chosen, y=quantity("uncertainty", run), title=run_title(run, plain(fit.law.title)))
+    dress(
+        top,
+        chosen,
+        y=tall(quantity("uncertainty", run), chosen.narrow),
+        title=run_title(run, chosen, plain(fit.law.title)),
+    )
     handles, labels = _series(top, run, curves, chosen, level)
     ends = finite(limit.u_s, "the ceiling")
     text = _limit(top, ends, level, chosen, GREEN)
     handles += [_key(GREY, chosen, "-"), _key(GREEN, chosen, ":")]
     labels += [f"posterior: median, 50% and {level:.0%}", f"ceiling {CEILING}: {text} ({level:.0%})"]
     _set_range(top, run, ("u_s", "u_v"), curves, ends, level)
+    _name_limit(top, ends, level, CEILING, GREEN, chosen)
     if with_gap:
         bottom = axes[1, 0]
-        dress(bottom, chosen, y=quantity("gap", run).replace(" (", "\n("))
+        dress(bottom, chosen, y=tall(quantity("gap", run), True))
         _points(bottom, run, "gap", chosen)
         draw_band(bottom, curves.ts, curves.gap, LOOKS["gap"], chosen, level)
         ends = finite(limit.gap, "the gap's limit")
         text = _limit(bottom, ends, level, chosen, VERMILLION)
         _set_range(bottom, run, ("gap",), curves, ends, level)
+        _name_limit(bottom, ends, level, GAP_LIMIT, VERMILLION, chosen)
         handles.append(_key(VERMILLION, chosen, ":"))
         labels.append(f"limit of the gap {GAP_LIMIT}: {text} ({level:.0%})")
     last = axes[-1, 0]
@@ -89,7 +108,8 @@ def _end(run: Run, until: float | None) -> float:
         return last + 0.5 * (last - float(run.t[0]))
     if not np.isfinite(until) or until < last:
         raise InputError(
-            f"until={until!r}: give a time at or after the last checkpoint of run {run.name!r} ({run.clock} {last:g})."
+            f"until={until!r}: give a time at or after the last checkpoint of run {run.name!r} "
+            f"({run.clock} {last:g})."
         )
     return float(until)
 
@@ -97,8 +117,8 @@ def _end(run: Run, until: float | None) -> float:
 def _smooth_curves(fit: Fit, ts: np.ndarray) -> Curves:
     """The curves of the run's own prompts on a fine grid, without failed draws.
 
-    The common error is known at checkpoints; between them it is interpolated, where `fit.curves` takes the nearest
-    checkpoint's and would draw stairs.
+    The common error is known at checkpoints; between them it is interpolated, where `fit.curves` takes the
+    nearest checkpoint's and would draw stairs.
     """
     t = fit.data.t
     law = fit.curves(ts, prompts="law", draws=DRAWS)
@@ -122,7 +142,7 @@ def _series(ax: Axes, run: Run, curves: Curves, size: Size, level: float) -> tup
         look = LOOKS[name]
         draw_band(ax, curves.ts, getattr(curves, name), look, size, level)
         barred = _points(ax, run, name, size)
-        style = {"color": look.color, "ls": look.line, "marker": look.marker, "mfc": "white"}
+        style: dict[str, Any] = {"color": look.color, "ls": look.line, "marker": look.marker, "mfc": "white"}
         handles.append(Line2D([], [], lw=1.3 * size.pen, ms=4 * size.pen, **style))
         labels.append(f"{look.who} {look.label}" + (" (± 1 se)" if barred else ""))
     return handles, labels
@@ -138,8 +158,8 @@ def _points(ax: Axes, run: Run, name: str, size: Size) -> bool:
         error = getattr(run, f"se_{name[-1]}")
     known = seen & np.isfinite(error)
     ax.errorbar(
-        run.t[known], y[known], error[known], fmt="none", ecolor=look.color, elinewidth=0.7 * size.pen, capsize=0,
-        alpha=0.6, zorder=4,
+        run.t[known], y[known], error[known], fmt="none", ecolor=look.color, elinewidth=0.7 * size.pen,
+        capsize=0, alpha=0.6, zorder=4,
     )  # fmt: skip
     ax.plot(
         run.t[seen], y[seen], ls="none", marker=look.marker, ms=3.2 * size.pen, mfc="white", mec=look.color,
@@ -156,8 +176,18 @@ def _limit(ax: Axes, draws: np.ndarray, level: float, size: Size, color: str) ->
     return interval(draws, low, high)
 
 
-def _set_range(ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray, level: float) -> None:
-    """The data and curves in full; bands and limits as far as three times that: open ones may not flatten the rest."""
+def _name_limit(ax: Axes, draws: np.ndarray, level: float, name: str, color: str, size: Size) -> None:
+    """Its symbol beside the visible part of the band, right of the panel."""
+    bottom, top = ax.get_ylim()
+    low, high = np.clip(central(draws, level), bottom, top)
+    place = blended_transform_factory(ax.transAxes, ax.transData)
+    ax.text(1.01, 0.5 * (low + high), name, transform=place, va="center", fontsize=size.font, color=color)
+
+
+def _set_range(
+    ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray, level: float
+) -> None:
+    """Data and median in full; bands and limits as far as three times that, lest open ones flatten it."""
     shown = [n for n in names if n == "gap" or n in run.measured]
     inside = curves.ts <= run.t[-1]
     core, wide = [], [*central(limit, level)]
@@ -171,7 +201,7 @@ def _set_range(ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit
     reach = np.concatenate([np.atleast_1d(x) for x in wide])
     low = min(low, max(float(reach.min()), low - span))
     high = max(high, min(float(reach.max()), high + span))
-    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    ax.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
 
 
 def _mark_forecast(ax: Axes, last: float, end: float, size: Size, *, word: bool) -> None:
@@ -181,7 +211,9 @@ def _mark_forecast(ax: Axes, last: float, end: float, size: Size, *, word: bool)
     ax.axvline(last, color=GREY, lw=0.8 * size.pen, ls=(0, (4, 3)), zorder=1)
     if word:  # above the panel, where no curve goes
         place = blended_transform_factory(ax.transData, ax.transAxes)
-        ax.text(end, 1.01, "forecast", transform=place, ha="right", va="bottom", fontsize=size.small, color=GREY)
+        ax.text(
+            end, 1.01, "forecast", transform=place, ha="right", va="bottom", fontsize=size.small, color=GREY
+        )
 
 
 def _key(color: str, size: Size, line: str) -> tuple[Patch, Line2D]:

@@ -69,7 +69,7 @@ def runs(draw) -> Run:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(run=runs())
 def test_a_run_comes_back_exactly(run, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def test_a_run_comes_back_exactly(run, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(fleet=st.lists(runs(), min_size=1, max_size=3, unique_by=lambda run: run.name).map(Fleet))
 def test_a_fleet_comes_back_exactly(fleet, suffix):
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from ._result import Sampled
 FAST, SLOW, DRAW = 0, 1, 2
 BLOCK = 100
 MAX_DEPTH = 10
-TRIES = 32
+TRIES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +128,17 @@ def _best_start(model: Model, tries: Any, obs: Observations) -> Any:
 
 
 def _start(model: Model, obs: Observations, target: float, chains: int, seed: Any) -> _Carry:
-    size = len(sampled_sites(model, obs))
+    names = sampled_sites(model, obs)
+    size = len(names)
+    # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
+    # that says so saves the long trajectories of the first window
+    metric = jnp.diag(jnp.asarray([1.0 if n in model.noise_sites else 0.003 for n in names], float))
     random = np.random.default_rng(np.asarray(jax.random.key_data(seed)))
     x = _best_start(model, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), obs)
     da_init, _, _ = dual_averaging_adaptation(target)
     mm_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=False)
-    step_size = jnp.asarray(0.1, x.dtype)
-    one = (da_init(step_size), mm_init(size), step_size)
+    step_size = jnp.asarray(1.0, x.dtype)
+    one = (da_init(step_size), mm_init(size, metric), step_size)
     # strongly typed, as the step returns them: a weak type would compile the step a second time
     step, mass, size_ = jax.tree.map(lambda a: np.repeat(np.asarray(a)[None], chains, 0), one)
     return _Carry(x, _Adaptation(step, mass), size_)
