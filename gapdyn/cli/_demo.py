@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ._fit import emit, judge, payload, write
-from ._output import ready_folder, refuse_existing
+from ._output import ready_folder
+from ._setup import set_up_jax
 
 FILES = ("trajectory.png", "ceiling.png", "fit.json")
 MARK = "gapdyn demo"
@@ -18,20 +19,22 @@ MARK = "gapdyn demo"
 def run(arguments: argparse.Namespace) -> int:
     """Fit a bundled run; write pictures and JSON."""
     from ..data import datasets
-    from ..dynamics import laws
-    from ..inference import fit
 
     began = time.perf_counter()
     measured = datasets.load(arguments.run)
-    folder = ready_folder(arguments.out)
-    again = _made_by_demo(folder)
-    if not again:
-        refuse_existing(folder, FILES)
-    result = judge(fit(measured, laws.shared_rate(), key=arguments.seed), arguments.seed)
-    report: dict[str, Any] = {"made_by": MARK, **payload(*result, seconds=time.perf_counter() - began)}
-    write(folder, FILES, result, report, overwrite=again)
-    emit(result, report, as_json=arguments.json)
-    return 0 if result[0].trusted else 1
+    overwrite = arguments.overwrite or _made_by_demo(Path(arguments.out))
+    with ready_folder(arguments.out, FILES, overwrite) as folder:
+        set_up_jax()
+        from ..dynamics import laws
+        from ..inference import fit
+
+        result = judge(fit(measured, laws.shared_rate(), key=arguments.seed), arguments.seed)
+        report: dict[str, Any] = {"made_by": MARK, **payload(*result, seconds=time.perf_counter() - began)}
+        try:
+            write(folder, FILES, result, report, overwrite)
+        finally:
+            code = emit(result, report, arguments)
+    return code
 
 
 def _made_by_demo(folder: Path) -> bool:

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import _request
-from ._output import ready_folder, refuse_existing, say, say_findings, to_json
+from ._output import ready_folder, say, to_json, write_files
+from ._setup import set_up_jax
+from ._words import reword
 
 FILES = ("fit.json", "trajectory.png", "ceiling.png", "check.png")
+Result = tuple[Any, Any, Any]  # fit, ceiling, check
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit a run, print its ceiling."""
     began = time.perf_counter()
-    folder = None
-    if arguments.out:
-        folder = ready_folder(arguments.out)
-        refuse_existing(folder, FILES)
-    fitted = _request.fit(arguments, _request.read(arguments))
-    result = judge(fitted, arguments.seed)
-    report = payload(*result, seconds=time.perf_counter() - began)
-    if folder:
-        write(folder, FILES, result, report, overwrite=False)
-    emit(result, report, as_json=arguments.json)
-    return 0 if fitted.trusted else 1
+    measured = _request.read(arguments)
+    with contextlib.ExitStack() as stack:
+        folder = None
+        if arguments.out:
+            folder = stack.enter_context(ready_folder(arguments.out, FILES, arguments.overwrite))
+        set_up_jax()
+        result = judge(_request.fit(arguments, measured), arguments.seed)
+        report = payload(*result, seconds=time.perf_counter() - began)
+        try:
+            if folder:
+                write(folder, FILES, result, report, arguments.overwrite)
+        finally:  # a full disk shall not cost the result
+            code = emit(result, report, arguments)
+    return code
 
 
-def judge(fitted: Any, seed: int) -> tuple[Any, Any, Any]:
+def judge(fitted: Any, seed: int) -> Result:
     """The fit, its ceiling and its posterior predictive check."""
     from ..criticism import check
     from ..decide import ceiling
@@ -38,8 +47,9 @@ def judge(fitted: Any, seed: int) -> tuple[Any, Any, Any]:
 
 
 def findings(fitted: Any, checked: Any) -> list[Any]:
-    """All findings of a fit and of its check."""
-    return [*fitted.findings, *checked.findings]
+    """All findings of a fit and of its check, their remedies as options of the command line."""
+    every = [*fitted.findings, *checked.findings]
+    return [dataclasses.replace(f, text=reword(f.text), remedy=reword(f.remedy)) for f in every]
 
 
 def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, Any]:
@@ -59,29 +69,32 @@ def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, 
     }
 
 
-def emit(result: tuple[Any, Any, Any], report: dict[str, Any], as_json: bool) -> None:
-    """Tables or JSON to stdout; findings to stderr."""
+def emit(result: Result, report: dict[str, Any], arguments: argparse.Namespace) -> int:
+    """Tables or JSON to stdout; findings to stderr. Returns the exit code."""
     fitted, limit, checked = result
-    if as_json:
-        print(to_json(report))
-    else:
-        print(fitted.table(), limit.table(), sep="\n\n")
-    say_findings(findings(fitted, checked))
+    print(to_json(report) if arguments.json else f"{fitted.table()}\n\n{limit.table()}")
+    return close(fitted, checked, arguments)
 
 
-def write(folder: Path, names: tuple[str, ...], result: tuple[Any, Any, Any], report: Any, overwrite: bool) -> None:
+def close(fitted: Any, checked: Any, arguments: argparse.Namespace) -> int:
+    """Findings to stderr, and the exit code: 1 if one of them says not to use the numbers."""
+    for finding in findings(fitted, checked):
+        say(str(finding))
+    if fitted.trusted:
+        return 0
+    say(f"gapdyn {arguments.command}: do not use these numbers; the findings marked [error] say why.")
+    return 1
+
+
+def write(folder: Path, names: Sequence[str], result: Result, report: Any, overwrite: bool) -> None:
     """The report and the pictures that `names` asks for."""
     from .. import plots
-    from ..data import atomic_write
 
     fitted, limit, checked = result
-    pictures = {
-        "trajectory.png": lambda: plots.trajectory(fitted),
-        "ceiling.png": lambda: plots.ceiling_density(limit),
-        "check.png": lambda: plots.predictive(checked),
+    makers = {
+        "fit.json": lambda path: path.write_text(to_json(report) + "\n", encoding="utf-8"),
+        "trajectory.png": lambda path: plots.save(plots.trajectory(fitted), path),
+        "ceiling.png": lambda path: plots.save(plots.ceiling_density(limit), path),
+        "check.png": lambda path: plots.save(plots.predictive(checked), path),
     }
-    for name in names:
-        if name in pictures:
-            plots.save(pictures[name](), folder / name, overwrite=overwrite)
-    atomic_write(folder / "fit.json", to_json(report) + "\n", overwrite=overwrite)
-    say(f"wrote {', '.join(str(folder / n) for n in names)}")
+    write_files(folder, {name: makers[name] for name in names}, overwrite)

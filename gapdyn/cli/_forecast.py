@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from .._check import InputError
 from . import _request
-from ._fit import findings
-from ._output import say_findings, to_json
+from ._fit import close, findings
+from ._output import to_json
+from ._setup import set_up_jax
+
+STEPS = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit a run and forecast it."""
-    import numpy as np
-
+    measured = _request.read(arguments)
+    times = _times(arguments, measured)
+    set_up_jax()
     from ..criticism import check
     from ..decide import check_times, forecast
 
-    measured = _request.read(arguments)
-    if arguments.to is not None:
-        if not arguments.to > measured.t[-1]:
-            raise InputError(f"--to {arguments.to:g} is not after the last checkpoint ({measured.t[-1]:g}).")
-        times = np.linspace(measured.t[-1], arguments.to, 11)[1:].tolist()
-    else:
-        times = arguments.at
-    check_times(times, measured)  # before the fit, not after it
+    check_times(times, measured)  # the library's rules, before the fit rather than after it
     fitted = _request.fit(arguments, measured)
     predicted, checked = forecast(fitted, times, key=arguments.seed), check(fitted, key=arguments.seed)
     if arguments.json:
@@ -39,5 +37,21 @@ def run(arguments: argparse.Namespace) -> int:
         }))  # fmt: skip
     else:
         print(predicted)
-    say_findings(findings(fitted, checked))
-    return 0 if fitted.trusted else 1
+    return close(fitted, checked, arguments)
+
+
+def _times(arguments: argparse.Namespace, measured: Any) -> list[float]:
+    first, last, name = float(measured.t[0]), float(measured.t[-1]), measured.name
+    if arguments.to is None:
+        if arguments.at[0] < first:
+            raise InputError(
+                f"--at {arguments.at[0]:g} is before the first checkpoint of run {name!r} ({first:g}). "
+                "Leave that time out."
+            )
+        return arguments.at
+    if not arguments.to > last:
+        raise InputError(
+            f"--to {arguments.to:g} is not after the last checkpoint of run {name!r} ({last:g}). "
+            "Give a later time, or times within the run with --at."
+        )
+    return [last + (arguments.to - last) * i / STEPS for i in range(1, STEPS)] + [arguments.to]

@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from .._check import InputError
-from . import _parser
+from ._output import Failed, say
+from ._parser import UsageError, parse
+from ._words import reword
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit code."""
-    arguments = _parser.build().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal that lacks a letter gets its code, not an exception
+            stream.reconfigure(errors="backslashreplace")
+    who = "gapdyn"
     try:
-        return _run(arguments)
+        arguments = parse(argv)
+        who = f"gapdyn {arguments.command}"
+        with warnings.catch_warnings():
+            # numbers that overflow show in the findings; NumPy's remarks on its own source lines help nobody here
+            warnings.simplefilter("ignore", RuntimeWarning)
+            code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except UsageError as error:
+        say(f"{error.prog}: {error}")
+        return 2
     except InputError as error:
-        print(f"gapdyn {arguments.command}: {error}", file=sys.stderr)
+        say(f"{who}: {reword(str(error))}")
         return 2
     except KeyboardInterrupt:
-        print(f"gapdyn {arguments.command}: interrupted; nothing was written.", file=sys.stderr)
+        say(f"{who}: interrupted.")
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left; Python would complain on exit
+    except BrokenPipeError:  # the reader of our output has left: nothing to say, and nobody to say it to
+        _drop_stdout()
         return 1
-    except Exception as error:  # a fault of ours or of the machine: one line all the same, never a traceback
-        print(f"gapdyn {arguments.command}: failed: {type(error).__name__}: {error}", file=sys.stderr)
+    except Failed as error:
+        say(f"{who}: failed: {reword(str(error))}")
+        return 1
+    except MemoryError:
+        say(f"{who}: failed: out of memory. Take fewer --draws or --chains.")
+        return 1
+    except Exception as error:  # a fault of ours or of the machine: one line all the same
+        if os.environ.get("GAPDYN_DEBUG"):
+            raise
+        _drop_stdout()
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        say(f"{who}: failed: {type(error).__name__}: {reason} (GAPDYN_DEBUG=1 shows where)")
         return 1
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ._setup import set_up_jax
-
     if arguments.command == "simulate":
         from ._simulate import run
     elif arguments.command == "forecast":
@@ -40,5 +70,15 @@ def _run(arguments: argparse.Namespace) -> int:
         from ._demo import run
     else:
         from ._fit import run
-    set_up_jax()
     return run(arguments)
+
+
+def _drop_stdout() -> None:
+    """What stdout still holds goes nowhere; else Python tries again on exit, and complains."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or not a file (in a test)
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -3,118 +3,194 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-_PRIOR_HELP = "prior in the run's units, a NumPyro distribution: rho=Beta(2,2), u_s_inf=HalfNormal(1); may be repeated"
+from .._check import InputError
+from ._names import CLOCKS, ENGINES, LAWS, NOISES, ROUTES, UNITS
+from ._values import (
+    Named,
+    assignment,
+    count,
+    delimiter,
+    number,
+    number_assignment,
+    one_of,
+    prior_assignment,
+    share,
+    text,
+    times,
+)
+
+_DEFAULT = "(default %(default)s)"
+_PRIOR_HELP = (
+    "prior in the run's units, a NumPyro distribution: 'rho=Beta(2,2)', 'u_s_inf=HalfNormal(1)'; "
+    "may be repeated"
+)
+_EPILOG = (
+    "Exit codes: 0 done, 1 failed (or draws that cannot be trusted), 2 bad input or usage. "
+    "GAPDYN_CACHE=off turns the compilation cache off, GAPDYN_CACHE=FOLDER moves it; "
+    "GAPDYN_DEBUG=1 shows where a failure came from."
+)
+
+
+class UsageError(InputError):
+    """The command line cannot be read; `prog` says which command's."""
+
+    def __init__(self, prog: str, message: str):
+        super().__init__(message)
+        self.prog = prog
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and leaves the exit to `main`."""
+
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ").rstrip(".")
+        raise UsageError(self.prog, f"{message}. Help: {self.prog} --help")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        from importlib.metadata import version  # slow to import
+
+        print(f"gapdyn {version('gapdyn')}")
+        parser.exit()
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command and its options.
+
+    Raises
+    ------
+    UsageError
+        Options that are unknown, lack a value, have a wrong one or contradict each other.
+    """
+    parser = build()
+    arguments, unknown = parser.parse_known_args(argv)
+    prog = f"{parser.prog} {arguments.command}"
+    if unknown:
+        raise UsageError(prog, f"unknown argument {unknown[0]!r}. Help: {prog} --help")
+    both = [name for name in getattr(arguments, "prior", {}) if name in arguments.fix]
+    if both:
+        raise UsageError(prog, f"{both[0]!r} is given to --fix and to --prior. Keep one of the two.")
+    return arguments
 
 
 def build() -> argparse.ArgumentParser:
     """The parser of `gapdyn`."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gapdyn",
         description="Where does a self-improvement run stop, and how sure are we?",
-        epilog="Exit codes: 0 done, 1 failed, 2 bad input or usage. GAPDYN_CACHE=off turns the compilation cache off, "
-        "GAPDYN_CACHE=FOLDER moves it.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="fit a bundled real run; write its ceiling, two pictures and a JSON")
-    demo.add_argument("--run", default="inner_learning", metavar="NAME", help="bundled run (default %(default)s)")
-    demo.add_argument("--out", default="gapdyn-demo", metavar="DIR", help="folder to write (default ./%(default)s)")
-    demo.add_argument("--seed", type=_seed, default=1, help="random seed (default %(default)s)")
-    demo.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
+    def add(name: str, purpose: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
 
-    fit = commands.add_parser("fit", help="posterior of a law, and the ceiling, of one run")
+    demo = add("demo", "fit a bundled real run; write its ceiling, two pictures and a JSON")
+    demo.add_argument(
+        "--run", type=text, default="inner_learning", metavar="NAME", help=f"bundled run {_DEFAULT}"
+    )
+    demo.add_argument(
+        "--out", type=text, default="gapdyn-demo", metavar="DIR", help=f"folder to write {_DEFAULT}"
+    )
+    demo.add_argument("--overwrite", action="store_true", help="replace files that no earlier demo wrote")
+    _add_seed(demo, 1)
+    _add_json(demo)
+
+    fit = add("fit", "posterior of a law, and the ceiling, of one run")
     _add_run(fit)
     _add_model(fit)
-    fit.add_argument("--out", metavar="DIR", help="also write fit.json, trajectory.png, ceiling.png, check.png there")
+    wrote = "also write fit.json, trajectory.png, ceiling.png, check.png there"
+    fit.add_argument("--out", type=text, metavar="DIR", help=wrote)
+    fit.add_argument("--overwrite", action="store_true", help="replace these files if they are there")
 
-    forecast = commands.add_parser("forecast", help="what later checkpoints will show")
+    forecast = add("forecast", "what later checkpoints will show")
     _add_run(forecast)
     _add_model(forecast)
     when = forecast.add_mutually_exclusive_group(required=True)
-    when.add_argument("--at", type=_times, metavar="T1,T2,..", help="times to forecast, in the run's clock")
-    when.add_argument("--to", type=float, metavar="T", help="ten times from the last checkpoint to T")
+    when.add_argument("--at", type=times, metavar="T1,T2,..", help="times to forecast, in the run's clock")
+    when.add_argument("--to", type=number(), metavar="T", help="ten times from the last checkpoint to T")
 
-    simulate = commands.add_parser("simulate", help="a run of a law, measured with noise")
-    simulate.add_argument("--law", default="shared_rate", help="law (default %(default)s)")
-    simulate.add_argument("--fix", type=_assignment, action="append", default=[], metavar="NAME=NUMBER",
-                          help="a parameter of the law; may be repeated")  # fmt: skip
-    simulate.add_argument("--checkpoints", type=int, default=20, help="number of checkpoints (default %(default)s)")
-    simulate.add_argument("--to", type=float, default=10.0, metavar="T", help="last time (default %(default)s)")
-    simulate.add_argument("--clock", default="round", help="epoch, round, step, token or lr (default %(default)s)")
-    simulate.add_argument("--noise", type=float, default=0.01, help="sd of fresh noise (default %(default)s)")
-    simulate.add_argument("--se", type=float, help="standard error that the run states (default: none)")
-    simulate.add_argument("--shared", type=float, default=1.0,
-                          help="part of se^2 common to all checkpoints (default %(default)s)")  # fmt: skip
-    simulate.add_argument("--name", default="simulated", help="name of the run (default %(default)s)")
-    simulate.add_argument("--seed", type=_seed, default=0, help="random seed (default %(default)s)")
-    simulate.add_argument("--out", metavar="FILE", help=".csv, .tsv, .jsonl or .parquet; default: CSV on stdout")
-    simulate.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
 
 
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, kind: Any, default: Any, purpose: str, metavar: str | None = None) -> None:
+        parser.add_argument(name, type=kind, default=default, metavar=metavar, help=f"{purpose} {_DEFAULT}")
+
+    _add_law(parser, "a parameter of the law; may be repeated")
+    add("--checkpoints", count(2, 1_000_000), 20, "number of checkpoints", "N")
+    add("--to", number(0, open=True), 10.0, "last time", "T")
+    add("--clock", one_of("clock", CLOCKS), "round", _or(CLOCKS))
+    add("--noise", number(0), 0.01, "sd of fresh noise", "SD")
+    parser.add_argument(
+        "--se", type=number(0, open=True), help="standard error that the run states (default none)"
+    )
+    add("--shared", number(0, 1), 1.0, "part of se^2 common to all checkpoints", "C")
+    add("--name", text, "simulated", "name of the run")
+    _add_seed(parser, 0)
+    where = ".csv, .tsv, .jsonl or .parquet (default CSV on stdout)"
+    parser.add_argument("--out", type=text, metavar="FILE", help=where)
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    _add_json(parser)
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="run log (.csv, .tsv, .jsonl, .parquet), or dataset:NAME")
-    parser.add_argument("--run", metavar="NAME", help="which run, if the file holds several")
-    parser.add_argument("--t", metavar="COLUMN", help="time column, if not t, epoch, round, step, token or lr")
-    parser.add_argument("--clock", help="what the time counts: epoch, round, step, token or lr")
-    parser.add_argument("--unit", help="nats/response (default), nats/token or arbitrary")
-    parser.add_argument("--column", type=_text_assignment, action="append", default=[], metavar="NAME=COLUMN",
-                        help="which column is what: u_s=entropy; may be repeated")  # fmt: skip
-    parser.add_argument("--delimiter", help="of a CSV file (default ,)")
+    def add(name: str, kind: Any, purpose: str, **more: Any) -> None:
+        parser.add_argument(name, type=kind, help=purpose, **more)
+
+    add("file", text, "run log (.csv, .tsv, .jsonl, .parquet), or dataset:NAME", metavar="FILE")
+    add("--run", text, "which run, if the file holds several", metavar="NAME")
+    add("--t", text, f"time column, if not t, {_or(CLOCKS)}", metavar="COLUMN")
+    add("--clock", one_of("clock", CLOCKS), f"what the time counts: {_or(CLOCKS)}")
+    add("--unit", one_of("unit", UNITS), f"{_or(UNITS)} (default {UNITS[0]})")
+    which = "which column is what: u_s=entropy; may be repeated"
+    add("--column", assignment, which, action=Named, default={}, metavar="NAME=COLUMN")
+    add("--delimiter", delimiter, "of a .csv or .tsv file (default comma or tab)")
     parser.add_argument("--sort", action="store_true", help="sort the checkpoints by time")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--law", default="shared_rate", help="law (default %(default)s)")
-    parser.add_argument("--fix", type=_assignment, action="append", default=[], metavar="NAME=NUMBER",
-                        help="hold a parameter of the law fixed; may be repeated")  # fmt: skip
-    parser.add_argument("--prior", type=_text_assignment, action="append", default=[], metavar="NAME=DIST",
-                        help=_PRIOR_HELP)  # fmt: skip
-    parser.add_argument("--noise", default="gaussian", help="gaussian or student_t (default %(default)s)")
-    parser.add_argument("--shared", type=_share, default="infer", metavar="C",
-                        help="part of se^2 common to all checkpoints, in [0,1] (default: inferred)")  # fmt: skip
-    parser.add_argument("--engine", default="auto", help="auto, nuts or numpyro_nuts (default %(default)s)")
-    parser.add_argument("--route", default="auto", help="auto, exact or ode (default %(default)s)")
-    parser.add_argument("--chains", type=int, help="chains (default 4)")
-    parser.add_argument("--warmup", type=int, help="warm-up draws per chain (default 500)")
-    parser.add_argument("--draws", type=int, help="draws per chain (default 1000)")
-    parser.add_argument("--seed", type=_seed, default=0, help="random seed (default %(default)s)")
+    def add(name: str, kind: Any, purpose: str, **more: Any) -> None:
+        parser.add_argument(name, type=kind, help=purpose, **more)
+
+    _add_law(parser, "hold a parameter of the law fixed; may be repeated")
+    add("--prior", prior_assignment, _PRIOR_HELP, action=Named, default={}, metavar="NAME=DIST")
+    add("--noise", one_of("noise", NOISES), f"{_or(NOISES)} {_DEFAULT}", default=NOISES[0])
+    part = "part of se^2 common to all checkpoints, in [0,1] (default inferred)"
+    add("--shared", share, part, default="infer", metavar="C")
+    add("--engine", one_of("engine", ENGINES), f"{_or(ENGINES)} {_DEFAULT}", default=ENGINES[0])
+    add("--route", one_of("route", ROUTES), f"{_or(ROUTES)} {_DEFAULT}", default=ROUTES[0])
+    add("--chains", count(1, 1000), "chains (default 4)", metavar="N")
+    add("--warmup", count(20, 1_000_000), "warm-up draws per chain (default 500)", metavar="N")
+    add("--draws", count(4, 10_000_000), "draws per chain (default 1000)", metavar="N")
+    care = "nearer 1 takes smaller steps, the remedy for divergences (default 0.9)"
+    add("--target-acceptance", number(0, 1, open=True), care, metavar="P")
+    _add_seed(parser, 0)
+    _add_json(parser)
+
+
+def _add_law(parser: argparse.ArgumentParser, fix: str) -> None:
+    law = one_of("law", LAWS)
+    parser.add_argument("--law", type=law, default=LAWS[0], help=f"{_or(LAWS)} {_DEFAULT}")
+    assign = number_assignment
+    parser.add_argument("--fix", type=assign, action=Named, default={}, metavar="NAME=NUMBER", help=fix)
+
+
+def _add_seed(parser: argparse.ArgumentParser, default: int) -> None:
+    seed = count(0, 2**63 - 1)
+    parser.add_argument("--seed", type=seed, default=default, metavar="N", help=f"random seed {_DEFAULT}")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number from 0 to 2**63 - 1")
-    return int(text)
-
-
-def _assignment(text: str) -> tuple[str, float]:
-    name, value = _text_assignment(text)
-    try:
-        return name, float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is not a number") from None
-
-
-def _text_assignment(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (sign and name.strip() and value.strip()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name.strip(), value.strip()
-
-
-def _share(text: str) -> str | float:
-    if text == "infer":
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: give infer or a number in [0, 1]") from None
-
-
-def _times(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 30,40,50") from None
+def _or(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -3,87 +3,159 @@
 from __future__ import annotations
 
 import argparse
-import ast
+import dataclasses
+import math
+from collections.abc import Callable
 from typing import Any
 
-from .._check import InputError, choose, did_you_mean
+from .._check import InputError, did_you_mean
+from ._values import Call
 
 DATASET = "dataset:"
+FILE_OPTIONS = ("run", "t", "clock", "unit", "column", "delimiter", "sort")
+# numbers of a run times draws: 0.8 GB each of about eight arrays
+LARGEST = 100_000_000
+USUAL = "Usual ones: Normal, HalfNormal, LogNormal, Gamma, Beta, Uniform, StudentT, HalfCauchy, Exponential."
+SUPPORTS: dict[str, Callable[[float], bool]] = {
+    "real": lambda x: True,
+    "> 0": lambda x: x > 0,
+    ">= 0": lambda x: x >= 0,
+    "[0, 1)": lambda x: 0 <= x < 1,
+    "[0, 1]": lambda x: 0 <= x <= 1,
+}  # as the sites table writes them
+TRIES = 512  # starting points that the engine tries per chain
 
 
 def read(arguments: argparse.Namespace) -> Any:
-    """The run that was asked for."""
+    """The run that was asked for. Needs NumPy only."""
     from ..data import datasets, read_run
 
     if arguments.file.startswith(DATASET):
-        return datasets.load(arguments.file.removeprefix(DATASET))
-    return read_run(
-        arguments.file,
-        run=arguments.run,
-        t=arguments.t,
-        clock=arguments.clock,
-        unit=arguments.unit,
-        sort=arguments.sort,
-        columns=dict(arguments.column) or None,
-        delimiter=arguments.delimiter,
-    )
+        given = [name for name in FILE_OPTIONS if getattr(arguments, name)]
+        if given:
+            raise InputError(f"--{given[0]} is for files; {arguments.file} needs none. Leave it out.")
+        run = datasets.load(arguments.file.removeprefix(DATASET))
+    else:
+        run = read_run(
+            arguments.file,
+            run=arguments.run,
+            t=arguments.t,
+            clock=arguments.clock,
+            unit=arguments.unit,
+            sort=arguments.sort,
+            columns=arguments.column or None,
+            delimiter=arguments.delimiter,
+        )
+    _check_size(arguments, run)
+    return run
+
+
+def _check_size(arguments: argparse.Namespace, run: Any) -> None:
+    """Settings that no memory holds end here, rather than in a killed process."""
+    chains, draws = arguments.chains or 4, arguments.draws or 1000
+    if chains * max(draws, TRIES) * len(run) > LARGEST:
+        most = LARGEST // (chains * len(run))
+        wanted = f"{chains} chains of {draws} draws (--chains, --draws) for {len(run)} checkpoints"
+        fewer = (
+            f"Take --draws {most} or fewer"
+            if most >= TRIES
+            else "Log fewer checkpoints, or take fewer --chains"
+        )
+        raise InputError(f"{wanted} do not fit into memory. {fewer}.")
 
 
 def law(arguments: argparse.Namespace) -> Any:
     """The law, with what was fixed."""
     from ..dynamics import laws
 
-    make = laws.ALL_LAWS[choose(arguments.law, laws.ALL_LAWS, "law")]
-    return _with(make(), dict(arguments.fix))
+    spec = laws.ALL_LAWS[arguments.law]()
+    spec = spec.replace(**arguments.fix) if arguments.fix else spec
+    for name, value in arguments.fix.items():
+        _check_support(f"--fix {name}={value:g}", name, value)
+    start, end = (spec.fixed.get(name) for name in ("u_s0", "u_s_inf"))
+    if start is not None and start == end:
+        raise InputError(f"--fix u_s0={start:g} --fix u_s_inf={end:g}: a solver that ends where it starts.")
+    if arguments.command == "simulate" or len(spec.fixed) == len(spec.coordinates.names):
+        _check_derived(spec)
+    return spec
+
+
+def _check_derived(spec: Any) -> None:
+    said = " ".join(f"--fix {name}={value:g}" for name, value in spec.fixed.items())
+    try:
+        derived = {name: float(value) for name, value in spec.outputs(spec.law()).items()}
+    except ZeroDivisionError:
+        raise InputError(
+            f"{said}: no law has these numbers (a division by zero). Change one of them."
+        ) from None
+    for name, value in derived.items():
+        _check_support(f"{said} makes {name}={value:g}", name, value)
+
+
+def _check_support(who: str, name: str, value: float) -> None:
+    from ..inference import SITES
+
+    allowed = SITES[name].support
+    if not (math.isfinite(value) and SUPPORTS[allowed](value)):
+        words = allowed if allowed[0] == ">" else "finite" if allowed == "real" else f"in {allowed}"
+        raise InputError(f"{who}, but {name} ({SITES[name].meaning}) must be {words}.")
 
 
 def fit(arguments: argparse.Namespace, run: Any) -> Any:
     """The fit that was asked for."""
-    import dataclasses
-
     from ..inference import Likelihood, engines
     from ..inference import fit as fit_run
 
     spec = law(arguments)
-    law_names = {n for c in spec.family for n in c.names}
-    priors = {name: parse_prior(name, text) for name, text in arguments.prior}
-    spec = _with(spec, {n: p for n, p in priors.items() if n in law_names})
-    settings = engines.as_engine(arguments.engine)
-    counts = {k: getattr(arguments, k) for k in ("chains", "warmup", "draws")}
-    settings = engines.as_engine(dataclasses.replace(settings, **{k: v for k, v in counts.items() if v is not None}))
+    own = {name for coordinates in spec.family for name in coordinates.names}
+    priors = {name: prior(name, call, own) for name, call in arguments.prior.items()}
+    of_law = {name: p for name, p in priors.items() if name in own}
+    settings = ("chains", "warmup", "draws", "target_acceptance")
+    given = {k: getattr(arguments, k) for k in settings if getattr(arguments, k) is not None}
     return fit_run(
         run,
-        spec,
+        spec.replace(**of_law) if of_law else spec,
         key=arguments.seed,
-        engine=settings,
-        prior={n: p for n, p in priors.items() if n not in law_names},
+        engine=dataclasses.replace(engines.as_engine(arguments.engine), **given),
+        prior={name: p for name, p in priors.items() if name not in own},
         likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared),
         route=arguments.route,
     )
 
 
-def _with(spec: Any, given: dict[str, Any]) -> Any:
-    return spec.replace(**given) if given else spec
-
-
-def parse_prior(name: str, text: str) -> Any:
-    """A NumPyro distribution from its constructor's text, such as `Normal(0, 1)` or `Beta(2, concentration0=2)`."""
+def prior(name: str, call: Call, of_law: set[str]) -> Any:
+    """A NumPyro distribution from its constructor's text: `Normal(0,1)`, `Beta(2,concentration0=2)`."""
     import numpyro.distributions as dist
 
-    example = f"write it as {name}=Normal(0, 1)"
+    from ..inference import SITES
+
+    known = of_law | {n for n in SITES if n.startswith(("sigma", "shared", "offset")) or n == "nu"}
+    if name not in known:
+        raise InputError(f"--prior {call.text}: there is no parameter {name!r}. {did_you_mean(name, known)}")
+    make = getattr(dist, call.kind, None) if call.kind in dist.__all__ else None
+    if make is None:
+        near = did_you_mean(call.kind, dist.__all__).split("Allowed")[0]
+        raise InputError(f"--prior {call.text}: NumPyro has no distribution {call.kind!r}. {near}{USUAL}")
     try:
-        call = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        raise InputError(f"--prior {name}={text}: cannot be read; {example}.") from None
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-        raise InputError(f"--prior {name}={text}: not a distribution with its numbers; {example}.")
-    known = [k for k in dist.__all__ if isinstance(getattr(dist, k), type)]
-    if call.func.id not in known:
-        near = did_you_mean(call.func.id, known).split("Allowed")[0]
-        raise InputError(f"--prior {name}={text}: NumPyro has no distribution {call.func.id!r}. {near}".rstrip())
+        made = make(*call.positional, **call.named, validate_args=True)
+        if not isinstance(made, dist.Distribution) or not isinstance(made.batch_shape, tuple):
+            raise TypeError(f"{call.kind} is not a distribution of one number")
+    except Exception as error:  # constructors say no in many ways
+        reason = str(error).replace(f"{call.kind}.__init__()", call.kind).rstrip(".")
+        raise InputError(f"--prior {call.text}: {reason}. Write it as {name}=Normal(0,1).") from None
+    if _is_point(made):
+        raise InputError(f"--prior {call.text}: holds one value only. Use --fix {name}=NUMBER for that.")
+    return made
+
+
+def _is_point(made: Any) -> bool:
+    """Whether all draws of a distribution are one number: it has no density to sample from."""
+    import jax
+    import numpy as np
+
+    if made.is_discrete or made.batch_shape or made.event_shape:
+        return False  # refused elsewhere, by name
     try:
-        positional = [float(ast.literal_eval(a)) for a in call.args]
-        named = {str(k.arg): float(ast.literal_eval(k.value)) for k in call.keywords}
-        return getattr(dist, call.func.id)(*positional, **named, validate_args=True)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"--prior {name}={text}: {error}; {example}.") from None
+        return float(np.ptp(np.asarray(made.sample(jax.random.key(0), (16,))))) == 0
+    except NotImplementedError:
+        return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ._output import say
+
 
 def set_up_jax() -> None:
     """64-bit numbers; the persistent compilation cache, unless GAPDYN_CACHE=off."""
@@ -16,8 +18,10 @@ def set_up_jax() -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # a read-only home costs seconds, not results
+    except OSError as error:  # it costs seconds, not results
+        if os.environ.get("GAPDYN_CACHE"):
+            say(f"GAPDYN_CACHE={folder} cannot be used: {error.strerror}. Compiling without a cache.")
+        return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -29,7 +33,7 @@ def cache_folder() -> Path | None:
     if wish.lower() == "off":
         return None
     if wish:
-        return Path(wish)
+        return Path(wish).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("gapdyn") / "xla"

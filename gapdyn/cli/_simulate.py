@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import math
-import sys
+import tempfile
+from pathlib import Path
 
-from .._check import InputError
 from . import _request
-from ._output import say
+from ._output import ready_file, say, to_json
+from ._setup import set_up_jax
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate a run of a law."""
+    if arguments.out:
+        ready_file(arguments.out, arguments.overwrite)
+    set_up_jax()
     import numpy as np
 
     from ..data import write_run
     from ..inference import simulate
 
-    if arguments.checkpoints < 2:
-        raise InputError(f"--checkpoints {arguments.checkpoints}: a run has at least 2.")
-    if not (math.isfinite(arguments.to) and arguments.to > 0):
-        raise InputError(f"--to {arguments.to:g}: give a positive time.")
     simulated = simulate(
         _request.law(arguments),
         np.linspace(0.0, arguments.to, arguments.checkpoints),
@@ -35,9 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         write_run(simulated, arguments.out, overwrite=arguments.overwrite)
         say(f"wrote {arguments.out}")
-        return 0
-    columns = simulated.columns()
-    rows = zip(*columns.values(), strict=True)
-    lines = [",".join(["run", *columns]), *(",".join([simulated.name, *map(repr, map(float, r))]) for r in rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    if arguments.json:
+        columns = {name: values.tolist() for name, values in simulated.columns().items()}
+        about = {"run": simulated.name, "law": arguments.law, "seed": arguments.seed, "file": arguments.out}
+        print(to_json({**about, "clock": simulated.clock, "unit": simulated.unit, "columns": columns}))
+    elif not arguments.out:
+        with tempfile.TemporaryDirectory(prefix="gapdyn-") as folder:
+            # the very text that --out run.csv writes
+            print(write_run(simulated, Path(folder) / "run.csv").read_text(encoding="utf-8"), end="")
     return 0

@@ -12,7 +12,7 @@ from .._random import as_key
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Curves, Finding, Fit, Likelihood, prior_curves
-from ._statistics import autocorrelation, early_slope, falling_share, final_gap, largest
+from ._statistics import autocorrelation, early_slope, falling_share, final_gap, largest, spike
 
 TAIL = 0.005  # two tails of this size: the false-alarm rate of one statistic is at most 1%
 
@@ -90,7 +90,7 @@ def check(fit: Fit, *, key: Any = 0) -> Check:
         With a finding `posterior_misfit` or `outlier` where the run has what the law's replicates have not.
     """
     replicates = fit.curves(key=as_key(key))
-    return _check(fit.data, replicates, "posterior", np.stack([_noise(fit, "s"), _noise(fit, "v")], -1))
+    return _check(fit.data, replicates, "posterior")
 
 
 def prior_check(
@@ -107,21 +107,10 @@ def prior_check(
     A run far outside them says that the priors, or the units, are off. Arguments as in `fit`; `draws` replicates.
     """
     replicates = prior_curves(run, law, key=as_key(key), prior=prior, likelihood=likelihood, draws=draws)
-    return _check(run, replicates, "prior", None)
+    return _check(run, replicates, "prior")
 
 
-def _noise(fit: Fit, x: str) -> np.ndarray:
-    """Sd of the independent noise of each draw, (draw,), for residuals of comparable size."""
-    if f"sigma_{x}" not in fit.draws:
-        return np.ones(fit.draws["u_s0"].size)
-    se = getattr(fit.data, f"se_{x}")
-    se = float(np.nanmedian(se)) if np.isfinite(se).any() else 0.0
-    fixed = fit.model.likelihood.shared
-    share = fit[f"shared_{x}"] if f"shared_{x}" in fit.draws else (fixed if isinstance(fixed, float) else 0.0)
-    return np.sqrt(fit[f"sigma_{x}"] ** 2 + (1 - share) * se**2)
-
-
-def _check(run: Run, rep: Curves, kind: str, noise: np.ndarray | None) -> Check:
+def _check(run: Run, rep: Curves, kind: str) -> Check:
     statistics: dict[str, Statistic] = {}
     inside = {0.5: [], 0.9: []}
     for j, name in enumerate(("u_s", "u_v")):
@@ -132,11 +121,12 @@ def _check(run: Run, rep: Curves, kind: str, noise: np.ndarray | None) -> Check:
         replicate = (rep.rep_s, rep.rep_v)[j][:, seen]
         if len(t) >= 3:
             statistics[f"early_slope_{name}"] = _statistic(early_slope(t, y), early_slope(t, replicate))
+        if len(t) >= 6:
+            statistics[f"spike_{name}"] = _statistic(spike(y), spike(replicate))
         statistics[f"falling_share_{name}"] = _statistic(falling_share(y), falling_share(replicate))
-        if noise is not None:
+        if kind == "posterior":
             curve = (rep.u_s, rep.u_v)[j][:, seen]
-            sd = noise[:, j, None]
-            r_y, r_rep = (np.broadcast_to(y, curve.shape) - curve) / sd, (replicate - curve) / sd
+            r_y, r_rep = y - curve, replicate - curve
             statistics[f"autocorrelation_{name}"] = _statistic(autocorrelation(r_y), autocorrelation(r_rep))
             statistics[f"largest_residual_{name}"] = _statistic(largest(r_y), largest(r_rep))
         for level, hits in inside.items():
@@ -161,14 +151,15 @@ _MEANING = {
     "early_slope": "the start is steeper or flatter",
     "falling_share": "the curve wobbles more or less",
     "autocorrelation": "residuals keep their sign",
-    "largest_residual": "standardised",
+    "largest_residual": "one checkpoint is far off",
+    "spike": "one checkpoint is off its neighbours",
     "final_gap": "the gap ends elsewhere",
 }
 
 
 def _findings(run: Run, kind: str, statistics: Mapping[str, Statistic]) -> list[Finding]:
     surprising = {name: s for name, s in statistics.items() if s.surprising}
-    outliers = {k: s for k, s in surprising.items() if kind == "posterior" and k.startswith("largest_residual")}
+    outliers = {k: s for k, s in surprising.items() if kind == "posterior" and k.startswith(("largest_residual", "spike")) and s.p < 0.5}
     bends = {k: s for k, s in surprising.items() if k not in outliers}
     found = []
     if bends:

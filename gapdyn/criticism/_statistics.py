@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 LAST = 3
@@ -37,10 +34,11 @@ def largest(r: np.ndarray) -> np.ndarray:
     return np.max(np.abs(r), axis=1)
 
 
-STATISTICS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "final_gap": ("mean gap of the last 3 checkpoints", final_gap),
-    "early_slope": ("slope over the first third of the checkpoints", early_slope),
-    "falling_share": ("share of steps that fall (monotonicity)", falling_share),
-    "autocorrelation": ("lag-1 autocorrelation of the residuals", autocorrelation),
-    "largest_residual": ("largest residual", largest),
-}
+def spike(u: np.ndarray) -> np.ndarray:
+    """Largest second difference in units of the median one.
+
+    It sees one checkpoint that is off without asking the fitted curve, which such a checkpoint drags along, nor the fitted
+    noise, which it inflates.
+    """
+    bend = np.abs(np.diff(u, n=2, axis=1))
+    return np.max(bend, axis=1) / np.maximum(np.median(bend, axis=1), np.finfo(float).tiny)

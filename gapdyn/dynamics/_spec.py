@@ -30,12 +30,13 @@ class Coordinates:
 class Centring:
     """`name` sampled as an increasing affine function of itself, (loc, scale) given by the other parameters.
 
-    A sampler's matter only: `as_name` = loc + scale * `name` varies little with the other parameters where data speak,
+    It applies where a law is stated by `name` and all of `needs`. A sampler's matter only: `as_name` = loc + scale * `name` varies little with the other parameters where data speak,
     `name` does not. The posterior is the same.
     """
 
     name: str
     as_name: str
+    needs: tuple[str, ...]
     affine: Callable[[Values], tuple[Any, Any]]
 
 

@@ -131,7 +131,7 @@ def shared_rate(
         family=_shared_rate_family(gauge),
         build=build,
         outputs=outputs,
-        centring=Centring("gap_inf", "u_s_inf", _u_s_inf_from_gap_inf),
+        centring=Centring("gap_inf", "u_s_inf", ("rho", *_START), _u_s_inf_from_gap_inf),
         given=given,
     )
 

@@ -25,6 +25,15 @@ def data_findings(run: Run, draws: Mapping[str, Any]) -> list[Finding]:
         text = "The run has no standard errors: the ceiling is for these evaluation prompts, not for new ones."
         found.append(Finding("info", "no_standard_errors", text, "Add se_s and se_v (over prompts)."))
     found += _span_findings(run, draws)
+    if np.nansum(run.external) > 0:
+        text = f"Run {run.name!r} took in external data, and this law does not know of it."
+        found.append(Finding("warning", "external_data", text, "Read the ceiling as that of the mixture, if at all."))
+    for x in "sv":
+        z = float(np.mean(draws[f"offset_{x}"])) if f"offset_{x}" in draws else 0.0
+        if abs(z) > 2.5:
+            text = f"The common error of u_{x} is put at {z:.1f} standard errors: the law leans on it to mend its misfit."
+            remedy = "Read the ceiling for the same prompts beside that for new ones; try gd.Likelihood(shared=0.0)."
+            found.append(Finding("warning", f"common_error_{x}", text, remedy))
     below = float(np.mean(draws["u_s_inf"] < 0))
     if run.unit != "arbitrary" and below > 0.05:
         text = f"{below:.0%} of the ceiling's posterior lies below 0 {run.unit}, which a likelihood cannot reach."

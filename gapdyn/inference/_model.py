@@ -18,7 +18,7 @@ from ..data import Run
 from ..dynamics import GapLaw, LawSpec, solve
 from ..dynamics._solve import choose_route
 from ._held import Held
-from ._likelihood import CheckpointErrors, Likelihood
+from ._likelihood import CheckpointErrors, Likelihood, common_course
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import Dimension, SITES
@@ -33,6 +33,7 @@ class Observations(NamedTuple):
     y: Any  # (times, 2)
     mask: Any  # (times, 2)
     se: Any  # (times, 2)
+    common_se: Any  # (times, 2)
     corr: Any  # (times,)
     priors: dict[str, Held]
     fixed: dict[str, Any]
@@ -92,6 +93,7 @@ class Model:
         return CheckpointErrors(
             jnp.stack([trajectory.u_s, trajectory.u_v], -1),
             obs.se,
+            obs.common_se,
             obs.corr,
             obs.mask,
             shared=pair("shared", fixed_share),
@@ -166,8 +168,7 @@ def prepare(
         )
     noise_sites = _noise_sites(run, likelihood)
     priors = choose_priors(run, law, noise_sites, prior, scale)
-    centring = law.centring
-    centred = centring is not None and centring.name in priors and is_real(priors[centring.name])
+    centred = _can_centre(law, priors)
     example = law.build(law.example)
     route = choose_route(example, route)
     structure = tuple((n, type(p).__name__) for n, p in sorted(priors.items()))
@@ -175,6 +176,17 @@ def prepare(
            centred, structure)  # fmt: skip
     model = Model(law, likelihood, route, noise_sites, centred, key)
     return model, _observations(run, law, scale, priors), scale
+
+
+def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
+    """Whether the law's centring applies: its parameter is free, lives on the whole line, and the others are at hand."""
+    centring = law.centring
+    return (
+        centring is not None
+        and centring.name in priors
+        and set(centring.needs) <= set(law.coordinates.names)
+        and is_real(priors[centring.name])
+    )
 
 
 def _gauge(law: GapLaw) -> float:
@@ -185,7 +197,9 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) 
     y = np.stack([(run.u_s - scale.origin) / scale.size, (run.u_v - scale.origin) / scale.size], -1)
     mask = np.isfinite(y)
     se = np.nan_to_num(np.stack([run.se_s, run.se_v], -1) / scale.size, nan=0.0)
+    common = [common_course(run.t, s / scale.size) for s in (run.se_s, run.se_v)]
     arrays = {
+        "common_se": np.stack(common, -1),
         "ts": scale.times(run.t),
         "y": np.where(mask, y, 0.0),
         "se": se,

@@ -81,16 +81,17 @@ def curves(
 
 
 def _observations_at(obs: Observations, ts: np.ndarray) -> Observations:
-    known, se, mask = np.asarray(obs.ts), np.asarray(obs.se), np.asarray(obs.mask)
-    nearest = np.abs(ts[:, None] - known[None, :]).argmin(1)
+    known, se, mask, common = (np.asarray(x) for x in (obs.ts, obs.se, obs.mask, obs.common_se))
     measured = mask.any(0)
-    for j in np.flatnonzero(measured):  # a gap in the log has the errors of its neighbours
-        se = se.copy()
-        se[:, j] = np.interp(known, known[mask[:, j]], se[mask[:, j], j])
+    at = np.zeros((2, len(ts), 2))
+    for j in np.flatnonzero(measured):  # between checkpoints linear, beyond them as at the nearest one
+        at[0, :, j] = np.interp(ts, known[mask[:, j]], se[mask[:, j], j])
+        at[1, :, j] = np.interp(ts, known, common[:, j])
     return obs._replace(
         ts=jnp.asarray(ts, float),
         y=jnp.zeros((len(ts), 2)),
         mask=jnp.broadcast_to(jnp.asarray(measured), (len(ts), 2)),
-        se=jnp.asarray(se[nearest], float),
-        corr=jnp.asarray(obs.corr)[nearest],
+        se=jnp.asarray(at[0], float),
+        common_se=jnp.asarray(at[1], float),
+        corr=jnp.asarray(np.interp(ts, known, np.asarray(obs.corr)), float),
     )

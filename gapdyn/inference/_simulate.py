@@ -52,6 +52,7 @@ def simulate(
         errors = CheckpointErrors(
             jnp.zeros(curve.shape),
             se=jnp.full(curve.shape, (se or 0.0) / size),
+            common_se=jnp.full(curve.shape, (se or 0.0) / size),
             corr=jnp.full(len(ts), float(corr)),
             mask=jnp.ones(curve.shape, bool),
             shared=jnp.full(2, float(shared)),

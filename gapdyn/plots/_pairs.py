@@ -144,11 +144,11 @@ def _smooth(counts: np.ndarray, draws: int) -> np.ndarray:
 def _ticks(low: float, high: float, size: Size) -> FixedLocator:
     """A few round numbers, far enough apart; the outer two where panels are small."""
     ticks = np.array([low, high])
-    for bins in (1, 2, 3, 4, 5):
+    for bins in range(1, 9):
         locator = MaxNLocator(nbins=bins, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1)
         ticks = np.asarray(locator.tick_values(low, high))
         ticks = ticks[(ticks >= low) & (ticks <= high)]
-        if len(ticks) >= 2 and ticks[-1] - ticks[0] > 0.45 * (high - low):
+        if len(ticks) >= 2 and ticks[-1] - ticks[0] > (0.6 if size.narrow else 0.45) * (high - low):
             break
     return FixedLocator(list(ticks[[0, -1]]) if size.narrow and len(ticks) > 2 else list(ticks))
 
@@ -165,7 +165,7 @@ def _label(ax: Axes, labels: list[str], size: Size, *, bottom: bool, first: bool
 def _broken(label: str) -> str:
     """A long unit on several lines."""
     *start, unit = label.split("\n")
-    return "\n".join([*start, unit.replace("/", "/\n").replace(" ", "\n") if len(unit) > 11 else unit])
+    return "\n".join([*start, unit.replace("s/", "s/\n").replace(" ", "\n") if len(unit) > 11 else unit])
 
 
 def _legend(figure: Figure, fit: Fit, size: Size, count: int, divergent: int) -> None:

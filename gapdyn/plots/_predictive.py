@@ -34,8 +34,8 @@ def predictive(check: Check, *, size: str = "notebook") -> Figure:
     -------
     Figure
         Above, for each measured series, replicated runs (lines), their 50% and 90% bands and the data. Below,
-        one row per statistic: the replicates' 90% interval and median, and the observed value, filled and with
-        p in bold where it is surprising; an arrow where it lies further out than shown.
+        one row per statistic: the replicates' 90% interval and median, and the observed value, filled and
+        with p in bold where it is surprising; an arrow where it lies further out than shown.
 
     Raises
     ------
@@ -45,11 +45,9 @@ def predictive(check: Check, *, size: str = "notebook") -> Figure:
     run, names = check.run, check.run.measured
     rows, narrow = len(check.statistics), SIZES[choose(size, SIZES, "size")].narrow
     lines = len(names) if narrow else 1
-    strip = 0.22 + 0.08 * rows
-    figure, chosen = new_figure(size, lines * (0.85 if narrow else 1) + strip)
-    upper, lower = cast(
-        np.ndarray, figure.subfigures(2, 1, height_ratios=[lines * (0.85 if narrow else 1), strip])
-    )
+    heights = [lines * (0.85 if narrow else 1), 0.22 + 0.08 * rows]
+    figure, chosen = new_figure(size, sum(heights))
+    upper, lower = cast(np.ndarray, figure.subfigures(2, 1, height_ratios=heights))
     panels = upper.subplots(lines, len(names) // lines, sharex=True, squeeze=False).ravel()
     table = lower.subplots()
     for i, (ax, name) in enumerate(zip(panels, names, strict=True)):

@@ -1,0 +1,60 @@
+"""The library's remedies in the words of the command line: `sort=True` is `--sort` there.
+
+One table for all messages and findings. Tests run every entry on the message that the library writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Callable
+
+_TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_FREE = r"(?<![\w'\"\[.-])"  # not within a word, a quoted name or an option
+
+
+def _quote(literal: str) -> str:
+    """A Python literal as a shell word."""
+    value = str(ast.literal_eval(literal))
+    if value == "<its name>":
+        return "NAME"
+    return "tab" if value == "\t" else shlex.quote(value)
+
+
+def _option(match: re.Match[str]) -> str:
+    return f"--{match['name']} {_quote(match['value'])}"
+
+
+def _column(match: re.Match[str]) -> str:
+    return f"--column {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
+
+
+_TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    # findings
+    (r"engine=gd\.engines\.NUTS\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
+    (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
+    (r"gd\.laws\.\w+\((\w+)=numpyro\.distributions\.(\w+\([^)]*\))\)", r"--prior '\1=\2'"),
+    (r"(?:likelihood=)?gd\.Likelihood\((noise|shared)='?([\w.]+)'?\)", r"--\1 \2"),
+    # readers and writers
+    (rf"{_FREE}sort=True", "--sort"),
+    (rf"{_FREE}overwrite=True", "--overwrite"),
+    (rf"{_FREE}columns=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _column),
+    (r", or use read_fleet", ""),
+    (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise)=(?P<value>{_TEXT})", _option),
+    (r"\bLeave out run=", "Leave out --run"),
+    (r": columns maps ", ": --column maps "),
+    (r"^columns maps ", "--column maps "),
+    (r": delimiter is for ", ": --delimiter is for "),
+    (r"^the name of a run ", "--name: the name of a run "),
+    # laws, priors, engines
+    (r"^prior for '(\w+)'", r"--prior \1"),
+    (r"^law '(\w+)': (\w+)=", r"--law \1: \2="),
+)
+
+
+def reword(message: str) -> str:
+    """A message of the library for a user of the command line, on one line."""
+    for pattern, replacement in _TABLE:
+        message = re.sub(pattern, replacement, message)
+    return message.replace("\n", " ")
