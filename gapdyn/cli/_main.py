@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(argv)
         who = f"gapdyn {arguments.command}"
         with warnings.catch_warnings():
-            # numbers that overflow show in the findings; NumPy's remarks on its own source lines help nobody here
+            # what overflows shows in the findings; NumPy's remarks on its own source lines help nobody here
             warnings.simplefilter("ignore", RuntimeWarning)
             code = _run(arguments)
         if sys.stdout is not None:

@@ -46,6 +46,9 @@ def read(arguments: argparse.Namespace) -> Any:
             columns=arguments.column or None,
             delimiter=arguments.delimiter,
         )
+    if not run.measured:
+        remedy = "Log one of them, or name its column: --column u_s=NAME."
+        raise InputError(f"{arguments.file}: run {run.name!r} measures neither u_s nor u_v. {remedy}")
     _check_size(arguments, run)
     return run
 

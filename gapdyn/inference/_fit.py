@@ -7,7 +7,7 @@ import importlib.metadata
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,12 +20,14 @@ from ._diagnostics import Summary, convergence_findings, summarise
 from ._findings import Finding
 from ._likelihood import Likelihood
 from ._model import Model, Observations, prepare
-from ._posterior import complete
+from ._posterior import Completed, complete
 from ._result import Fit
+from ._scale import Scale
 from .engines import Sampled, as_engine
 
 RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
 CAREFUL = 0.99
+ENOUGH = 400  # effective draws of every quantity
 
 
 def fit(
@@ -76,23 +78,24 @@ def fit(
     began = time.perf_counter()
     settings = as_engine(engine)
     seed = as_key(key)
-    k_sample, k_again, k_complete = jax.random.split(seed, 3)
+    k_sample, k_again = jax.random.split(seed)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
     findings = _precision_finding()
-    sampled = settings.run(model, obs, k_sample, progress)
-    if np.mean(sampled.stats["diverging"]) > RETRY_SHARE and settings.target_acceptance < CAREFUL:
-        settings, sampled, note = _resample(settings, sampled, model, obs, k_again, progress)
-        findings.append(note)
-    done = complete(model, sampled.z, obs, scale, k_complete)
-    summary = {name: summarise(x) for name, x in done.draws.items() if not name.startswith("offset_")}
+    done = _sample(settings, model, obs, scale, k_sample, progress)
+    careful = _more_careful(settings, done)
+    if careful is not None:
+        text = f"The first pass was not good enough ({done.doubt}); sampled again with {_changes(settings, careful)}."
+        findings.append(Finding("info", "resampled", text, "To skip the first pass, ask for these settings."))
+        settings, done = careful, _sample(careful, model, obs, scale, k_again, progress)
+    sampled, summary = done.sampled, done.summary
     findings += convergence_findings(_free(summary), sampled.stats)
-    findings += data_findings(run, {k: v.reshape(-1) for k, v in done.draws.items()})
+    findings += data_findings(run, {k: v.reshape(-1) for k, v in done.completed.draws.items()})
     return Fit(
         data=run,
         law=law,
         engine=settings,
-        draws=done.draws,
-        log_lik=done.log_lik,
+        draws=done.completed.draws,
+        log_lik=done.completed.log_lik,
         stats=sampled.stats,
         summary=summary,
         findings=tuple(findings),
@@ -109,15 +112,54 @@ def _free(summary: Mapping[str, Summary]) -> dict[str, Summary]:
     return {k: s for k, s in summary.items() if s.sd > 0}
 
 
-def _resample(
-    settings: Any, sampled: Sampled, model: Model, obs: Observations, key: Any, progress: bool | None
-) -> tuple[Any, Sampled, Finding]:
-    careful = dataclasses.replace(settings, target_acceptance=CAREFUL)
-    count = int(np.sum(sampled.stats["diverging"]))
-    text = f"{count} draws diverged at target acceptance {settings.target_acceptance:g}; sampled again at {CAREFUL:g}."
-    remedy = f"To skip the first pass: engine=gd.engines.NUTS(target_acceptance={CAREFUL:g})."
-    note = Finding("info", "resampled", text, remedy)
-    return careful, careful.run(model, obs, key, progress), note
+class _Pass(NamedTuple):
+    """One pass of an engine, with everything that judges it."""
+
+    sampled: Sampled
+    completed: Completed
+    summary: dict[str, Summary]
+
+    @property
+    def diverged(self) -> float:
+        return float(np.mean(self.sampled.stats["diverging"]))
+
+    @property
+    def rough(self) -> bool:
+        return any(s.rhat > 1.01 or min(s.ess_bulk, s.ess_tail) < ENOUGH for s in _free(self.summary).values())
+
+    @property
+    def doubt(self) -> str:
+        said = [f"{self.diverged:.1%} of the draws diverged"] if self.diverged > RETRY_SHARE else []
+        return ", ".join([*said, *(["the chains had not mixed"] if self.rough else [])])
+
+
+def _sample(settings: Any, model: Model, obs: Observations, scale: Scale, key: Any, progress: bool | None) -> _Pass:
+    k_sample, k_complete = jax.random.split(key)
+    sampled = settings.run(model, obs, k_sample, progress)
+    completed = complete(model, sampled.z, obs, scale, k_complete)
+    summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}
+    return _Pass(sampled, completed, summary)
+
+
+def _more_careful(settings: Any, done: _Pass) -> Any:
+    """Settings for a second pass where the first one asks for it and default counts or more were drawn; else None.
+
+    Nobody should have to tune a sampler. Fewer draws than the default are a choice of speed over quality, and stay.
+    """
+    default = type(settings)()
+    if settings.draws * settings.chains < default.draws * default.chains:
+        return None
+    change: dict[str, Any] = {}
+    if done.diverged > RETRY_SHARE and settings.target_acceptance < CAREFUL:
+        change["target_acceptance"] = CAREFUL
+    if done.rough:
+        change |= {"warmup": 2 * settings.warmup, "draws": 3 * settings.draws}
+    return dataclasses.replace(settings, **change) if change else None
+
+
+def _changes(old: Any, new: Any) -> str:
+    fields = [f.name for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)]
+    return ", ".join(f"{name}={getattr(new, name)}" for name in fields)
 
 
 def _precision_finding() -> list[Finding]:

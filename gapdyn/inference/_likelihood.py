@@ -37,13 +37,19 @@ class Likelihood:
         Which part c of a squared standard error all checkpoints have in common (same prompts, same seeds): "infer"
         from how little the checkpoints scatter, or a number in [0, 1] (0: fresh prompts at every checkpoint). It matters
         only where the run has standard errors.
+    excess
+        Whether u_s and u_v have one excess noise ("shared", parameter `sigma`) or two ("separate", `sigma_s` and
+        `sigma_v`). Two let a law that is wrong fit one curve and call the whole of the other noise, in two ways that no
+        sampler moves between; take them for a run whose series really differ that much.
     """
 
     noise: str = "gaussian"
     shared: str | float = "infer"
+    excess: str = "shared"
 
     def __post_init__(self) -> None:
         choose(self.noise, ("gaussian", "student_t"), "noise")
+        choose(self.excess, ("shared", "separate"), "value of excess")
         if isinstance(self.shared, str):
             choose(self.shared, ("infer",), "value of shared")
         elif isinstance(self.shared, bool) or not 0 <= self.shared <= 1:

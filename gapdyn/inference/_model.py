@@ -86,7 +86,7 @@ class Model:
     def errors(self, trajectory: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors:
         """The distribution of both series about a trajectory."""
 
-        def pair(stem: str, otherwise: float) -> Any:
+        def pair(stem: str, otherwise: Any) -> Any:
             return jnp.stack([jnp.asarray(values.get(f"{stem}_{x}", otherwise), float) for x in "sv"])
 
         fixed_share = self.likelihood.shared if isinstance(self.likelihood.shared, float) else 0.0
@@ -97,7 +97,7 @@ class Model:
             obs.corr,
             obs.mask,
             shared=pair("shared", fixed_share),
-            sigma=pair("sigma", 0.0),
+            sigma=pair("sigma", values.get("sigma", 0.0)),
             offset=pair("offset", 0.0) if self.likelihood.noise == "student_t" else None,
             nu=values.get("nu"),
         )
@@ -119,11 +119,12 @@ class Model:
 
 
 def _noise_sites(run: Run, likelihood: Likelihood) -> tuple[str, ...]:
-    sites: list[str] = []
+    sites: list[str] = ["sigma"] if likelihood.excess == "shared" else []
     for x, series in zip("sv", SERIES, strict=True):
         if series not in run.measured:
             continue
-        sites.append(f"sigma_{x}")
+        if likelihood.excess == "separate":
+            sites.append(f"sigma_{x}")
         if np.isfinite(getattr(run, f"se_{x}")).any():
             if likelihood.shared == "infer":
                 sites.append(f"shared_{x}")

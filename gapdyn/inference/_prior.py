@@ -54,8 +54,9 @@ def default_prior(name: str, run: Run, scale: Scale) -> dist.Distribution:
     if name in ("u_s_inf", "u_v_inf"):
         start = default_prior("u_s0" if name == "u_s_inf" else "u_v0", run, scale)
         return dist.Normal(start.mean - 1.0, at(1.5))
-    if name in ("sigma_s", "sigma_v"):
-        return dist.HalfCauchy(at(_noise_scale(run.se_s if name == "sigma_s" else run.se_v, scale)))
+    if name in ("sigma", "sigma_s", "sigma_v"):
+        stated = {"sigma": np.concatenate([run.se_s, run.se_v]), "sigma_s": run.se_s, "sigma_v": run.se_v}
+        return dist.HalfCauchy(at(_noise_scale(stated[name], scale)))
     if name == "nu":
         return dist.Gamma(at(2.0), at(0.1))
     raise KeyError(name)
@@ -97,7 +98,7 @@ def is_real(prior: dist.Distribution) -> bool:
 
 
 # supports that a site needs, for a check of the user's priors by two probes
-_LOWER = {"rate": 0.0, "alpha": 0.0, "beta": 0.0, "sigma_s": 0.0, "sigma_v": 0.0, "nu": 0.0, "rho": 0.0,
+_LOWER = {"rate": 0.0, "alpha": 0.0, "beta": 0.0, "sigma": 0.0, "sigma_s": 0.0, "sigma_v": 0.0, "nu": 0.0, "rho": 0.0,
           "shared_s": 0.0, "shared_v": 0.0}  # fmt: skip
 _UPPER = {"rho": 1.0, "shared_s": 1.0, "shared_v": 1.0}
 

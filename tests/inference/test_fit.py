@@ -27,7 +27,7 @@ def recovered():
 
 
 def test_truth_is_recovered(recovered):
-    truth = {**TRUTH, "u_s_inf": 0.5, "u_v_inf": 0.45, "alpha": 0.5 / 0.7, "beta": 0.15 / 0.7, "b": 0.05, "sigma_s": 0.01, "sigma_v": 0.01}
+    truth = {**TRUTH, "u_s_inf": 0.5, "u_v_inf": 0.45, "alpha": 0.5 / 0.7, "beta": 0.15 / 0.7, "b": 0.05, "sigma": 0.01}
     for name, value in truth.items():
         s = recovered.summary[name]
         assert abs(s.mean - value) < 4 * s.sd, name
@@ -137,8 +137,8 @@ def test_pointwise_log_likelihood_is_a_density_in_the_runs_units():
     assert a.log_lik.shape == (2, 200, 20)
     # rounding sends the two chains apart, so that only their means can be compared
     np.testing.assert_allclose(a.log_lik.mean((0, 1)) - 2 * np.log(1000), b.log_lik.mean((0, 1)), atol=0.5)
-    expected = np.sum(dist.Normal(a.curves().u_s[0], a["sigma_s"][0]).log_prob(run.u_s)) + np.sum(
-        dist.Normal(a.curves().u_v[0], a["sigma_v"][0]).log_prob(run.u_v)
+    expected = np.sum(dist.Normal(a.curves().u_s[0], a["sigma"][0]).log_prob(run.u_s)) + np.sum(
+        dist.Normal(a.curves().u_v[0], a["sigma"][0]).log_prob(run.u_v)
     )
     assert a.log_lik[0, 0].sum() == pytest.approx(float(expected), abs=0.05)
 

@@ -18,7 +18,7 @@ from gapdyn.inference import SITES, prepare, prior_draws
 from gapdyn.inference._model import log_density, sampled_sites
 
 RUN = gd.simulate(gd.laws.shared_rate(), np.linspace(0, 8, 15), noise=0.01, key=3)
-VALUES = {"rate": 0.45, "rho": 0.35, "gap_inf": 0.07, "u_s0": 1.01, "u_v0": 0.59, "sigma_s": 0.012, "sigma_v": 0.009}
+VALUES = {"rate": 0.45, "rho": 0.35, "gap_inf": 0.07, "u_s0": 1.01, "u_v0": 0.59, "sigma": 0.011}
 
 
 def scaled(run: gd.Run, size: float, level: float, span: float, t0: float) -> gd.Run:
@@ -84,8 +84,8 @@ def test_priors_on_limits_are_the_priors_of_the_limits(limit):
 
 
 def test_noise_priors_can_be_given():
-    draws = prior_draws(RUN, gd.laws.shared_rate(), key=1, prior={"sigma_s": dist.HalfNormal(3.0)}, draws=4000)
-    assert np.mean(draws["sigma_s"]) == pytest.approx(3 * np.sqrt(2 / np.pi), rel=0.06)
+    draws = prior_draws(RUN, gd.laws.shared_rate(), key=1, prior={"sigma": dist.HalfNormal(3.0)}, draws=4000)
+    assert np.mean(draws["sigma"]) == pytest.approx(3 * np.sqrt(2 / np.pi), rel=0.06)
 
 
 def test_default_priors_do_not_look_at_the_end():

@@ -1,0 +1,109 @@
+"""The command line's own tables against the library's: names, supports, and remedies in its words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import gapdyn as gd
+from gapdyn.cli import _names, _request, _values
+from gapdyn.cli._parser import parse
+from gapdyn.cli._words import reword
+
+
+def test_names_are_those_of_the_library():
+    from gapdyn.data import CLOCKS, UNITS
+    from gapdyn.dynamics._solve import ROUTES
+
+    assert tuple(gd.laws.ALL_LAWS) == _names.LAWS
+    assert ("auto", *gd.engines.ALL_ENGINES) == _names.ENGINES
+    assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
+    assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
+
+
+def test_every_support_of_the_sites_table_is_known():
+    from gapdyn.inference import SITES
+
+    assert {site.support for site in SITES.values()} <= set(_request.SUPPORTS)
+
+
+def test_settings_are_those_of_the_engines():
+    for make in gd.engines.ALL_ENGINES.values():
+        settings = make()
+        assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say
+        assert (settings.warmup, settings.target_acceptance) == (500, 0.9)
+
+
+# what the library says, what the command line makes of it
+WORDS = [
+    ("Sort the log, or pass sort=True.", "Sort the log, or pass --sort."),
+    ("Choose another name, or pass overwrite=True.", "Choose another name, or pass --overwrite."),
+    ("or pass columns={'u_s': 'U-S'}.", "or pass --column u_s=U-S."),
+    ("or pass columns={'u_s': 'my column'}.", "or pass --column u_s='my column'."),
+    ('or pass columns={"u_s": "<its name>"}.', "or pass --column u_s=NAME."),
+    ("Choose one, such as run='it is', or use read_fleet.", "Choose one, such as --run 'it is'."),
+    ('Choose one, such as run="it\'s", or use read_fleet.', "Choose one, such as --run 'it'\"'\"'s'."),
+    ("Leave it out, or pass t='epoch' with clock='step'", "Leave it out, or pass --t epoch with --clock step"),
+    ("Pass delimiter='\\t'.", "Pass --delimiter tab."),
+    ("Pass delimiter=';'.", "Pass --delimiter ';'."),
+    ("prior for 'rho': Poisson is discrete", "--prior rho: Poisson is discrete"),
+    ("Use route='ode' or route='auto'.", "Use --route ode or --route auto."),
+    ("Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000.",
+     "Sample longer: --draws 4000."),
+    ("smaller steps: engine=gd.engines.NUTS(target_acceptance=0.99); if", "smaller steps: --target-acceptance 0.99; if"),
+    ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1)), or", "--prior 'u_s_inf=HalfNormal(1)', or"),
+    ("likelihood=gd.Likelihood(noise='student_t') lets", "--noise student_t lets"),
+    ("try gd.Likelihood(shared=0.0).", "try --shared 0.0."),
+    # what users have named is left alone
+    ("run 'sort=True': t must increase; t[4]=300 follows t[3]=400.",
+     "run 'sort=True': t must increase; t[4]=300 follows t[3]=400."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("library", "command_line"), WORDS)
+def test_remedies_in_the_words_of_the_command_line(library: str, command_line: str):
+    assert reword(library) == command_line
+
+
+def test_every_option_that_a_remedy_names_exists():
+    from gapdyn.cli._parser import build
+
+    known = {o for p in _subparsers(build()).values() for o in p._option_string_actions}
+    assert {o for _, text in WORDS for o in re.findall(r"--[a-z-]+", text)} <= known
+
+
+def _subparsers(parser):
+    return next(a for a in parser._actions if hasattr(a, "choices") and isinstance(a.choices, dict)).choices
+
+
+def test_no_remedy_of_the_library_is_left_in_python():
+    """Every place of the library that names a Python argument in a message is in the table above."""
+    from pathlib import Path
+
+    root = Path(gd.__file__).parent
+    said = re.compile(r"(?:sort|overwrite)=True|columns=\{|gd\.[a-zA-Z.]+\([^)]*\)|(?:route|delimiter)='")
+    for package in ("data", "inference", "criticism", "decide"):
+        for path in (root / package).glob("*.py"):
+            if package == "data" and path.name == "_fleet.py":
+                continue
+            for line in path.read_text().splitlines():
+                if said.search(line) and ('f"' in line or '"' in line) and ">>>" not in line:
+                    text = re.sub(r"\{\{", "{", re.sub(r"\}\}", "}", line))
+                    text = re.sub(r"\{[A-Z]+:g\}", "0.99", text).replace("{ours!r}: {theirs!r}", "'u_s': 'x'")
+                    text = text.replace("{other!r}", "';'")
+                    assert not said.search(reword(text)), f"{path.name}: {line.strip()}"
+
+
+def test_same_name_in_different_options_is_fine():
+    arguments = parse(
+        ["fit", "run.csv", "--fix", "rho=.2", "--prior", "rate=LogNormal(0,1)", "--column", "u_s=h"]
+    )
+    assert arguments.fix == {"rho": 0.2}
+    assert arguments.column == {"u_s": "h"}
+    assert arguments.prior["rate"] == _values.Call("rate=LogNormal(0,1)", "LogNormal", (0.0, 1.0), {})
+
+
+def test_defaults_are_not_shared_between_calls():
+    assert parse(["simulate", "--fix", "rho=.2"]).fix == {"rho": 0.2}
+    assert parse(["simulate"]).fix == {}
