@@ -1,8 +1,8 @@
 """Coverage | Does the 90% interval of the ceiling cover it in 90% of simulated runs?
 
-200 runs of 20 checkpoints with noise of 1% of the starting uncertainty. Each run has a law of its own: time span from half
-a time constant to five, rho in 0.05..0.8, starting gap 0.2..0.6 of the starting uncertainty, limit of the gap 0..0.4 of
-the starting gap; none of this follows the priors. Designs: no standard errors stated; stated, and fresh at every
+200 runs of 20 checkpoints with noise of 1% of the starting uncertainty. Each run has a law of its own: time span from
+half a time constant to five, rho in 0.05..0.8, starting gap 0.2..0.6 of the starting uncertainty, limit of the gap
+0..0.4 of the starting gap; none of this follows the priors. Designs: no standard errors stated; stated, and fresh at every
 checkpoint; stated, and half of their variance common to all checkpoints. `python benchmarks/coverage.py [--runs N]`.
 """
 
@@ -34,7 +34,10 @@ def truths(runs: int, seed: int):
     for _ in range(runs):
         span, rho, gap = random.uniform(0.5, 5), random.uniform(0.05, 0.8), random.uniform(0.2, 0.6)
         limit = random.uniform(0, 0.4) * gap
-        yield span, gd.laws.shared_rate(rate=span / TIMES[-1], rho=rho, gap_inf=limit, u_s0=1.0, u_v0=1.0 - gap)
+        yield (
+            span,
+            gd.laws.shared_rate(rate=span / TIMES[-1], rho=rho, gap_inf=limit, u_s0=1.0, u_v0=1.0 - gap),
+        )
 
 
 def study(design: str, runs: int, seed: int = 0) -> dict[str, object]:
@@ -58,7 +61,18 @@ def study(design: str, runs: int, seed: int = 0) -> dict[str, object]:
             "median_width_over_fall": float(np.median(width[k])),
             "said_short": float(said[k].mean()),
         }
-    return {"design": design, "runs": runs, "coverage": float(covered.mean()), "untrusted_or_nan": failures, "by_span": by_span}
+    overall = {"coverage": float(covered.mean()), "untrusted_or_nan": failures}
+    return {"design": design, "runs": runs, **overall, "by_span": by_span}
+
+
+def table(result: dict) -> str:
+    """The figures as Markdown."""
+    rows = ["| standard errors | coverage of the 90% interval | " + " | ".join(f"{a}–{b} τ" for a, b in SPANS) + " |"]
+    rows.append("|---|---|" + "---|" * len(SPANS))
+    for s in result["studies"]:
+        cells = [f"{v['coverage']:.0%} (width {v['median_width_over_fall']:.2f})" for v in s["by_span"].values()]
+        rows.append(f"| {s['design']} | {s['coverage']:.1%} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
@@ -67,10 +81,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     results = [study(d, options.runs, options.seed) for d in DESIGNS]
-    for r in results:
-        print(f"{r['design']}: {r['coverage']:.3f} of {r['runs']}, untrusted or NaN {r['untrusted_or_nan']}")
-        for span, s in r["by_span"].items():
-            print(f"  {span} time constants: {s['coverage']:.3f} of {s['runs']}, width {s['median_width_over_fall']:.2f} of the fall, "
-                  f"short_run said {s['said_short']:.0%}")  # fmt: skip
+    print(table({"studies": results}))
+    print(f"untrusted or NaN: {sum(r['untrusted_or_nan'] for r in results)}")
     if options.runs >= 200:
         _bench.save("coverage", {"studies": results})

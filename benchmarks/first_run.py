@@ -32,7 +32,15 @@ print(json.dumps({"warm": seconds, "min_ess": ess, "ess_per_s": ess / seconds}))
 
 def main(dataset: str, warmup: int, draws: int) -> dict[str, object]:
     counts = ["--warmup", str(warmup), "--draws", str(draws)]
-    gapdyn = [str(Path(sys.executable).parent / "gapdyn"), "fit", f"dataset:{dataset}", "--seed", "1", "--json", *counts]
+    gapdyn = [
+        str(Path(sys.executable).parent / "gapdyn"),
+        "fit",
+        f"dataset:{dataset}",
+        "--seed",
+        "1",
+        "--json",
+        *counts,
+    ]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "GAPDYN_CACHE": folder}
         walls, reports = [], []
@@ -42,18 +50,32 @@ def main(dataset: str, warmup: int, draws: int) -> dict[str, object]:
             walls.append(time.perf_counter() - began)
             reports.append(json.loads(done.stdout))
     arguments = [dataset, str(warmup), str(draws)]
-    warm = json.loads(subprocess.run([sys.executable, "-c", WARM, *arguments], capture_output=True, text=True, check=True).stdout)
+    warm = json.loads(
+        subprocess.run([sys.executable, "-c", WARM, *arguments], capture_output=True, text=True, check=True).stdout
+    )
     peer_script = str(Path(__file__).with_name("_peer_diffrax.py"))
-    peer = json.loads(subprocess.run([sys.executable, peer_script, *arguments], capture_output=True, text=True, check=True).stdout)
+    peer = json.loads(
+        subprocess.run([sys.executable, peer_script, *arguments], capture_output=True, text=True, check=True).stdout
+    )
     ceiling = reports[0]["parameters"]["u_s_inf"]
     return {
         "dataset": dataset,
         "chains": 4,
         "warmup": warmup,
         "draws": draws,
-        "gapdyn": {"cold": walls[0], "second": sorted(walls[1:])[1], **warm, "ceiling": [ceiling["mean"], ceiling["sd"]]},
+        "gapdyn": {
+            "cold": walls[0],
+            "second": sorted(walls[1:])[1],
+            **warm,
+            "ceiling": [ceiling["mean"], ceiling["sd"]],
+        },
         "numpyro_diffrax": peer,
     }
+
+
+def mean_sd(figures: dict) -> str:
+    """The ceiling's mean and sd."""
+    return f"{figures['ceiling'][0]:.4f} ± {figures['ceiling'][1]:.4f}"
 
 
 def table(result: dict) -> str:
@@ -63,9 +85,9 @@ def table(result: dict) -> str:
         "| | first run, cold | second run | warm sampling | effective draws/s | ceiling, mean ± sd |",
         "|---|---|---|---|---|---|",
         f"| `gapdyn fit` | {ours['cold']:.1f} s | {ours['second']:.1f} s | {ours['warm']:.2f} s | {ours['ess_per_s']:.0f} "
-        f"| {ours['ceiling'][0]:.4f} ± {ours['ceiling'][1]:.4f} |",
+        f"| {mean_sd(ours)} |",
         f"| NumPyro MCMC + adaptive Diffrax | {peer['cold']:.0f} s | as cold | {peer['warm']:.0f} s | {peer['ess_per_s']:.1f} "
-        f"| {peer['ceiling'][0]:.4f} ± {peer['ceiling'][1]:.4f} |",
+        f"| {mean_sd(peer)} |",
     ]
     return "\n".join(rows)
 

@@ -2,8 +2,9 @@
 
 `run = gd.read_run("run.csv"); fit = gd.fit(run, gd.laws.shared_rate(), key=0); print(gd.ceiling(fit))`
 
-Names are loaded when first used: `import gapdyn` itself loads neither JAX nor Matplotlib, sets no JAX option and touches
-no logger. Turn 64-bit numbers on yourself, before other use of JAX: `jax.config.update("jax_enable_x64", True)`.
+Names are loaded when first used: `import gapdyn` itself loads neither JAX nor Matplotlib, sets no JAX option and
+touches no logger. Turn 64-bit numbers on yourself, before other use of JAX:
+`jax.config.update("jax_enable_x64", True)`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ._check import InputError as InputError
 
 if TYPE_CHECKING:
+    from . import plots as plots
     from .criticism import Check as Check
     from .criticism import check as check
     from .criticism import exponential_fit as exponential_fit
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from .inference import engines as engines
     from .inference import fit as fit
     from .inference import simulate as simulate
-    from . import plots as plots
 
 # public name -> the package that has it
 _HOME = {

@@ -15,7 +15,7 @@ def as_key(key: Any) -> jax.Array:
     import jax
 
     if isinstance(key, jax.Array):
-        if jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
+        if jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key):
             return key
         if key.shape == (2,) and key.dtype == jax.numpy.uint32:
             return jax.random.wrap_key_data(key)

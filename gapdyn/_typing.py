@@ -6,10 +6,9 @@ from typing import TypeAlias
 
 from jaxtyping import Array, Bool, Float, Int, Real
 
-# What a user may pass as one number, and what the library holds: a real array without axes (a draw of a batch
-# inside `vmap`, or a number outside of it).
-Scalar: TypeAlias = Float[Array, ""]
-ScalarLike: TypeAlias = float | int | Real[Array, ""]
+# A number of a law: without axes, or with the leading axes of a batch of laws (draws, sweep points).
+Scalar: TypeAlias = Float[Array, "..."]
+ScalarLike: TypeAlias = float | int | Real[Array, "..."]
 Times: TypeAlias = Float[Array, " times"]
 
 __all__ = ["Array", "Bool", "Float", "Int", "Real", "Scalar", "ScalarLike", "Times"]

@@ -14,7 +14,18 @@ BELOW_ALL = {"_check", "_typing", "_random"}
 THIRD_PARTY = {
     "data": {"polars"},
     "dynamics": {"jax", "equinox", "diffrax", "jaxtyping"},
-    "inference": {"jax", "equinox", "jaxtyping", "numpyro", "blackjax", "optax", "arviz_base", "xarray", "tqdm", "IPython"},
+    "inference": {
+        "jax",
+        "equinox",
+        "jaxtyping",
+        "numpyro",
+        "blackjax",
+        "optax",
+        "arviz_base",
+        "xarray",
+        "tqdm",
+        "IPython",
+    },
     "criticism": {"arviz_stats"},
     "decide": {"jax"},
     "plots": {"matplotlib", "jax"},
@@ -49,7 +60,9 @@ def test_imports_only_from_lower_tiers(path: Path):
     for parts in imports(path):
         if parts[0] == "gapdyn":
             other = parts[1] if len(parts) > 1 else ""
-            assert other == own or other in BELOW_ALL or TIER.get(other, 99) < TIER[own], f"{path} imports {'.'.join(parts)}"
+            assert other == own or other in BELOW_ALL or TIER.get(other, 99) < TIER[own], (
+                f"{path} imports {'.'.join(parts)}"
+            )
         elif parts[0] not in sys.stdlib_module_names:
             assert parts[0] in THIRD_PARTY[own] | FREE, f"{path} imports {parts[0]}"
 

@@ -18,7 +18,9 @@ def in_new_process(code: str) -> str:
 
 
 def test_import_loads_nothing_heavy():
-    out = in_new_process("import sys, gapdyn; print([m for m in ('jax','numpy','numpyro','matplotlib') if m in sys.modules])")
+    out = in_new_process(
+        "import sys, gapdyn; print([m for m in ('jax','numpy','numpyro','matplotlib') if m in sys.modules])"
+    )
     assert out.strip() == "[]"
 
 

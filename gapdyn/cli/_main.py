@@ -19,9 +19,7 @@ from ._words import reword
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal that lacks a letter gets its code, not an exception
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter gets its code, not an exception
             stream.reconfigure(errors="backslashreplace")
     who = "gapdyn"
     try:
@@ -42,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         say(f"{who}: interrupted.")
+        if argv is None:
+            _leave(130)
         return 130
     except BrokenPipeError:  # the reader of our output has left: nothing to say, and nobody to say it to
         _drop_stdout()
@@ -71,6 +71,14 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         from ._fit import run
     return run(arguments)
+
+
+def _leave(code: int) -> None:
+    """End the process at once: XLA's threads may still compute, and crash if Python first takes itself apart."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _drop_stdout() -> None:

@@ -24,8 +24,7 @@ from ._values import (
 
 _DEFAULT = "(default %(default)s)"
 _PRIOR_HELP = (
-    "prior in the run's units, a NumPyro distribution: 'rho=Beta(2,2)', 'u_s_inf=HalfNormal(1)'; "
-    "may be repeated"
+    "prior in the run's units, a NumPyro distribution: 'rho=Beta(2,2)', 'u_s_inf=HalfNormal(1)'; may be repeated"
 )
 _EPILOG = (
     "Exit codes: 0 done, 1 failed (or draws that cannot be trusted), 2 bad input or usage. "
@@ -92,12 +91,8 @@ def build() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
 
     demo = add("demo", "fit a bundled real run; write its ceiling, two pictures and a JSON")
-    demo.add_argument(
-        "--run", type=text, default="inner_learning", metavar="NAME", help=f"bundled run {_DEFAULT}"
-    )
-    demo.add_argument(
-        "--out", type=text, default="gapdyn-demo", metavar="DIR", help=f"folder to write {_DEFAULT}"
-    )
+    demo.add_argument("--run", type=text, default="inner_learning", metavar="NAME", help=f"bundled run {_DEFAULT}")
+    demo.add_argument("--out", type=text, default="gapdyn-demo", metavar="DIR", help=f"folder to write {_DEFAULT}")
     demo.add_argument("--overwrite", action="store_true", help="replace files that no earlier demo wrote")
     _add_seed(demo, 1)
     _add_json(demo)
@@ -129,9 +124,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     add("--to", number(0, open=True), 10.0, "last time", "T")
     add("--clock", one_of("clock", CLOCKS), "round", _or(CLOCKS))
     add("--noise", number(0), 0.01, "sd of fresh noise", "SD")
-    parser.add_argument(
-        "--se", type=number(0, open=True), help="standard error that the run states (default none)"
-    )
+    parser.add_argument("--se", type=number(0, open=True), help="standard error that the run states (default none)")
     add("--shared", number(0, 1), 1.0, "part of se^2 common to all checkpoints", "C")
     add("--name", text, "simulated", "name of the run")
     _add_seed(parser, 0)

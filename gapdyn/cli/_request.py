@@ -59,11 +59,7 @@ def _check_size(arguments: argparse.Namespace, run: Any) -> None:
     if chains * max(draws, TRIES) * len(run) > LARGEST:
         most = LARGEST // (chains * len(run))
         wanted = f"{chains} chains of {draws} draws (--chains, --draws) for {len(run)} checkpoints"
-        fewer = (
-            f"Take --draws {most} or fewer"
-            if most >= TRIES
-            else "Log fewer checkpoints, or take fewer --chains"
-        )
+        fewer = f"Take --draws {most} or fewer" if most >= TRIES else "Log fewer checkpoints, or take fewer --chains"
         raise InputError(f"{wanted} do not fit into memory. {fewer}.")
 
 
@@ -88,9 +84,7 @@ def _check_derived(spec: Any) -> None:
     try:
         derived = {name: float(value) for name, value in spec.outputs(spec.law()).items()}
     except ZeroDivisionError:
-        raise InputError(
-            f"{said}: no law has these numbers (a division by zero). Change one of them."
-        ) from None
+        raise InputError(f"{said}: no law has these numbers (a division by zero). Change one of them.") from None
     for name, value in derived.items():
         _check_support(f"{said} makes {name}={value:g}", name, value)
 

@@ -72,7 +72,9 @@ class Check:
         for name, s in self.statistics.items():
             mark = "  <- surprising" if s.surprising else ""
             lines.append(f"{name:24s}{s.observed:>11.4g}{s.q05:>11.4g}{s.q95:>11.4g}{s.p:>8.3f}{mark}")
-        inside = ", ".join(f"{share:.0%} of the data in the {level:.0%} interval" for level, share in self.coverage.items())
+        inside = ", ".join(
+            f"{share:.0%} of the data in the {level:.0%} interval" for level, share in self.coverage.items()
+        )
         return "\n".join([*lines, inside, *(str(f) for f in self.findings)])
 
 
@@ -159,7 +161,11 @@ _MEANING = {
 
 def _findings(run: Run, kind: str, statistics: Mapping[str, Statistic]) -> list[Finding]:
     surprising = {name: s for name, s in statistics.items() if s.surprising}
-    outliers = {k: s for k, s in surprising.items() if kind == "posterior" and k.startswith(("largest_residual", "spike")) and s.p < 0.5}
+    outliers = {
+        k: s
+        for k, s in surprising.items()
+        if kind == "posterior" and k.startswith(("largest_residual", "spike")) and s.p < 0.5
+    }
     bends = {k: s for k, s in surprising.items() if k not in outliers}
     found = []
     if bends:

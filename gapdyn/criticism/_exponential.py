@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,10 @@ class ExponentialFit:
     potential_r2: Mapping[str, float]
 
     def __str__(self) -> str:
-        lines = [f"least-squares exponentials, {self.rates} rates", f"{'':6s}{'rate':>10s}{'limit':>10s}{'R2':>8s}"]
+        lines = [
+            f"least-squares exponentials, {self.rates} rates",
+            f"{'':6s}{'rate':>10s}{'limit':>10s}{'R2':>8s}",
+        ]
         lines += [f"{s:6s}{self.rate[s]:>10.4g}{self.limit[s]:>10.4g}{self.r2[s]:>8.3f}" for s in SERIES]
         drives = ", ".join(f"-d{s}/dt {r2:.3f}" for s, r2 in self.potential_r2.items())
         return "\n".join([*lines, f"linear in the gap, R2: {drives}"])
@@ -44,8 +48,8 @@ def exponential_fit(run: Run, rates: str = "shared") -> ExponentialFit:
     """Fit exponentials by least squares, as Sun et al. (arXiv:2507.00075, section 5) do to show their law.
 
     With `rates="shared"` this reproduces their published R^2 (Phi-4-mini: Math QE .998/.981/.981, GSM8K TF
-    .998/.980/.989); with "separate" each curve fits better, which is what speaks against one shared rate. An R^2 is in-sample:
-    it says nothing about the limit. Use `fit` for that.
+    .998/.980/.989); with "separate" each curve fits better, which is what speaks against one shared rate. An R^2 is
+    in-sample: it says nothing about the limit. Use `fit` for that.
 
     Raises
     ------
@@ -59,7 +63,8 @@ def exponential_fit(run: Run, rates: str = "shared") -> ExponentialFit:
     t = run.t[both] - run.t[both][0]
     curves = {"u_s": run.u_s[both], "u_v": run.u_v[both], "gap": run.gap[both]}
     if rates == "shared":
-        rate = dict.fromkeys(SERIES, _best_rate(t, [curves["u_s"], curves["u_v"]]))
+        one = _best_rate(t, [curves["u_s"], curves["u_v"]])
+        rate: dict[str, float] = {s: one for s in SERIES}  # noqa: C420  (fromkeys loses the key's type)
     else:
         rate = {s: _best_rate(t, [curves[s]]) for s in SERIES}
     coefficients = {s: _linear(t, rate[s], curves[s]) for s in SERIES}
@@ -97,7 +102,8 @@ def _best_rate(t: np.ndarray, curves: list[np.ndarray]) -> float:
     grid = np.linspace(np.log(1e-3 / t[-1]), np.log(10 / np.min(np.diff(t))), 60)
     best = int(np.argmin([loss(x) for x in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10}).x))
+    found: Any = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10})
+    return float(np.exp(found.x))
 
 
 def _r2(y: np.ndarray, fitted: np.ndarray) -> float:

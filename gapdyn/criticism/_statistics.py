@@ -37,8 +37,8 @@ def largest(r: np.ndarray) -> np.ndarray:
 def spike(u: np.ndarray) -> np.ndarray:
     """Largest second difference in units of the median one.
 
-    It sees one checkpoint that is off without asking the fitted curve, which such a checkpoint drags along, nor the fitted
-    noise, which it inflates.
+    It sees one checkpoint that is off without asking the fitted curve, which such a checkpoint drags along, nor the
+    fitted noise, which it inflates.
     """
     bend = np.abs(np.diff(u, n=2, axis=1))
     return np.max(bend, axis=1) / np.maximum(np.median(bend, axis=1), np.finfo(float).tiny)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError, choose, did_you_mean
-
 from ._clock import find_time
 from ._columns import (
     CLOCK,
@@ -102,9 +101,7 @@ def _run_name(table: Table, name: str, row: int, cell: object) -> str:
     return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
 
 
-def build_run(
-    table: Table, fields: Mapping[str, str], request: Request, name: str | None, rows: Sequence[int]
-) -> Run:
+def build_run(table: Table, fields: Mapping[str, str], request: Request, name: str | None, rows: Sequence[int]) -> Run:
     """One run from its rows. Whatever is wrong with it names the table too."""
     time = find_time(table, fields, request.t, request.clock, rows)
     series = {n: table.numbers(fields[n], rows) for n in SERIES_NAMES if n in fields}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .._check import InputError, choose
-
 from ._columns import CLOCK, CLOCKS, DEFAULT_CLOCK, TIME, TIME_NAMES
 from ._table import Table
 from ._text import listing, squash, suggest
@@ -20,9 +19,7 @@ class Time(NamedTuple):
     clock: str
 
 
-def find_time(
-    table: Table, fields: Mapping[str, str], t: str | None, clock: str | None, rows: Sequence[int]
-) -> Time:
+def find_time(table: Table, fields: Mapping[str, str], t: str | None, clock: str | None, rows: Sequence[int]) -> Time:
     """The time column: `t=` first, then the log's own `clock` column, then the only candidate.
 
     Raises

@@ -57,9 +57,7 @@ _SE = "A standard error of 0 claims an exact measurement; leave it empty if it w
 _ACC = "An accuracy is a fraction; divide percentages by 100."
 
 RUN = Column("run", "name of the run; several runs in one file make a fleet", "-", text=True)
-TIME = Column(
-    "t", f"time of the checkpoint, increasing; better called by its clock: {', '.join(CLOCKS)}", "clock"
-)
+TIME = Column("t", f"time of the checkpoint, increasing; better called by its clock: {', '.join(CLOCKS)}", "clock")
 UNIT = Column("unit", f"unit of u_s, u_v, se_s, se_v, one for a run: {', '.join(UNITS)}", "-", text=True)
 CLOCK = Column("clock", f"which column is the time, one for a run: {', '.join(CLOCKS)}", "-", text=True)
 

@@ -6,7 +6,6 @@ import csv
 import io
 
 from .._check import InputError
-
 from ._files import Location, decode, read_bytes
 from ._table import Table, clean_header
 from ._text import show

@@ -69,9 +69,7 @@ def read_bytes(location: Location) -> bytes:
         data = path.read_bytes()
         raw = gzip.decompress(data) if location.zipped else data
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file. Check the path; the working folder is {_folder()}."
-        ) from None
+        raise InputError(f"{path}: no such file. Check the path; the working folder is {_folder()}.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: broken gzip file: {error}. Copy or compress it again.") from None
     except (OSError, ValueError) as error:

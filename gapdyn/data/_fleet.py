@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .._check import InputError
-
 from ._run import Run
 from ._text import listing, show, suggest
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
-
 from ._table import Table, clean_header
 from ._text import show
 
@@ -40,9 +39,7 @@ def frame_columns(source: str, frame: Any) -> dict[str, Sequence[Any] | np.ndarr
     try:
         columns = {name: _cells(frame[key]) for name, key in zip(names, keys, strict=True)}
     except Exception as error:  # someone else's class: whatever it raises, it is no frame that we can read
-        raise InputError(
-            f"{source} cannot be read: {show(str(error))}. Pass a pandas or polars DataFrame."
-        ) from error
+        raise InputError(f"{source} cannot be read: {show(str(error))}. Pass a pandas or polars DataFrame.") from error
     return _checked(source, columns)
 
 
@@ -91,9 +88,7 @@ def _checked(source: str, columns: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"{source}: column {show(name)} has shape {values.shape}. {remedy}")
         if len(values) != length:
             counts = f"column {show(name)} has {len(values)} values, but {show(first)} has {length}"
-            raise InputError(
-                f"{source}: {counts}. Give one value per checkpoint, None where nothing was measured."
-            )
+            raise InputError(f"{source}: {counts}. Give one value per checkpoint, None where nothing was measured.")
     if length == 0:
         raise InputError(f"{source} has columns but no rows. A run needs at least 2 checkpoints.")
     return columns

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from .._check import InputError
-
 from ._files import Location, decode, read_bytes
 from ._table import Table, clean_header
 from ._text import listing, show

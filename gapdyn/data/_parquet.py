@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 from .._check import InputError
-
 from ._files import Location, read_bytes
 from ._frame import frame_columns
 from ._table import Table
@@ -29,9 +28,7 @@ def read_parquet(location: Location) -> Table:
         frame = pl.read_parquet(io.BytesIO(raw))
     except (Exception, pl.exceptions.PanicException) as error:
         first = (str(error).splitlines() or ["unknown"])[0]
-        raise InputError(
-            f"{source}: not a readable Parquet file: {first}. Was it written to the end?"
-        ) from None
+        raise InputError(f"{source}: not a readable Parquet file: {first}. Was it written to the end?") from None
     return Table(source, frame_columns(source, frame), location.stem, source)
 
 
@@ -42,9 +39,7 @@ def parquet_bytes(columns: dict[str, list[str | float | None]]) -> bytes:
     def is_text(cells: list[str | float | None]) -> bool:
         return any(isinstance(cell, str) for cell in cells)
 
-    frame = pl.DataFrame(
-        [pl.Series(n, c, dtype=pl.String if is_text(c) else pl.Float64) for n, c in columns.items()]
-    )
+    frame = pl.DataFrame([pl.Series(n, c, dtype=pl.String if is_text(c) else pl.Float64) for n, c in columns.items()])
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._check import InputError
-
 from ._assemble import Request, build_run, find_fields, split_runs
 from ._csv import read_csv
 from ._files import locate
@@ -137,9 +136,7 @@ def read_fleet(
         groups = split_runs(table, fields)
         runs += [build_run(table, fields, request, own, rows) for own, rows in groups.items()]
         if name is not None and len(runs) > 1:
-            raise InputError(
-                f"name={name!r} was given for several runs. Leave it out, or name them in the log."
-            )
+            raise InputError(f"name={name!r} was given for several runs. Leave it out, or name them in the log.")
     return Fleet(runs)
 
 

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from .._check import InputError, choose
-
 from ._columns import CLOCKS, DEFAULT_CLOCK, DEFAULT_UNIT, MEASURED, SERIES, SERIES_NAMES, UNITS
 from ._text import show
 from ._validate import (
@@ -106,9 +105,7 @@ class Run:
         for mapping in ("extra", "meta"):
             if not isinstance(getattr(self, mapping), Mapping):
                 given = show(getattr(self, mapping))
-                raise InputError(
-                    f"run {show(self.name)}: {mapping} must be a mapping of names; it is {given}."
-                )
+                raise InputError(f"run {show(self.name)}: {mapping} must be a mapping of names; it is {given}.")
         t = as_column(self.name, "t", self.t, None)
         check_times(self.name, t)
         self._set("t", t)

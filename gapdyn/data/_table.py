@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
-
 from ._cells import CellError, parse
 from ._text import listing, show
 
@@ -83,9 +82,7 @@ class Table:
             if is_empty(cell):
                 continue
             if not isinstance(cell, str):
-                raise self.cell_error(
-                    name, row, f"{show(cell)} is not a text. Rename the column if it is not meant."
-                )
+                raise self.cell_error(name, row, f"{show(cell)} is not a text. Rename the column if it is not meant.")
             if seen is not None and cell.strip() != seen:
                 remedy = "It must be the same in all rows of a run."
                 raise self.cell_error(name, row, f"{show(cell.strip())} follows {show(seen)}. {remedy}")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
-
 from ._columns import CONTRACT_NAMES, LARGEST, SMALLEST, TIME_NAMES, Column
 from ._text import show, squash
 
@@ -17,9 +16,7 @@ def check_name(name: Any, what: str) -> None:
     if not isinstance(name, str) or not name:
         raise InputError(f"{what} must be a text that is not empty; it is {show(name)}.")
     if name != name.strip() or not name.isprintable():
-        raise InputError(
-            f"{what} {show(name)} has blanks at its ends or unprintable characters. Remove them."
-        )
+        raise InputError(f"{what} {show(name)} has blanks at its ends or unprintable characters. Remove them.")
 
 
 def as_column(run: str, name: str, values: Any, length: int | None) -> np.ndarray:
@@ -111,9 +108,7 @@ def check_extra_name(run: str, clock: str, name: Any) -> None:
     lookalike = squash(name)
     if name == clock or (lookalike in CONTRACT_NAMES and lookalike not in TIME_NAMES):
         what = "is the time" if name == clock else f"looks like {lookalike!r}"
-        raise InputError(
-            f"run {show(run)}: the extra column {name!r} {what}. Give it as that argument, or rename it."
-        )
+        raise InputError(f"run {show(run)}: the extra column {name!r} {what}. Give it as that argument, or rename it.")
 
 
 def check_measured(run: str, series: list[np.ndarray]) -> None:

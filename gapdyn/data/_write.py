@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from .._check import InputError
-
 from ._atomic import atomic_write
 from ._columns import CLOCK, DEFAULT_UNIT, RUN, SERIES_NAMES, TIME_NAMES, UNIT
 from ._files import locate
@@ -77,9 +76,7 @@ def _columns(runs: list[Run]) -> dict[str, list[Cell]]:
     columns: dict[str, list[Cell]] = {RUN.name: [run.name for run in runs for _ in run.t]}
     for name in (*times, *series, *rest):
         columns[name] = [
-            cell
-            for run, table in zip(runs, tables, strict=True)
-            for cell in _cells(table.get(name), len(run))
+            cell for run, table in zip(runs, tables, strict=True) for cell in _cells(table.get(name), len(run))
         ]
     if any(run.unit != DEFAULT_UNIT for run in runs):
         columns[UNIT.name] = [run.unit for run in runs for _ in run.t]

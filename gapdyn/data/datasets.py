@@ -31,7 +31,6 @@ import dataclasses
 from collections.abc import Callable
 
 from .._check import choose
-
 from ._read import read_run
 from ._run import Run
 

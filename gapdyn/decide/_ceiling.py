@@ -52,7 +52,7 @@ class Ceiling:
         return float(np.mean(np.abs(self.rest) < self.tolerance))
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """"u_s", "u_v", "gap" -> mean, sd, q05, q50, q95."""
+        """ "u_s", "u_v", "gap" -> mean, sd, q05, q50, q95."""
         return {s: describe(getattr(self, s)) for s in SERIES}
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,12 +71,17 @@ class Ceiling:
         """The ceiling as a table, without the findings."""
         run = self.fit.data
         unit = unit_of("u_s_inf", run)
-        rows = [f"ceiling of {run.name} ({self.prompts} prompts)", f"{'':10s}{'median':>10s}{'90% interval':>22s}"]
+        rows = [
+            f"ceiling of {run.name} ({self.prompts} prompts)",
+            f"{'':10s}{'median':>10s}{'90% interval':>22s}",
+        ]
         for name, values in self.summary().items():
             interval = f"[{values['q05']:.4g}, {values['q95']:.4g}]"
             rows.append(f"{name + '_inf':10s}{values['q50']:>10.4g}{interval:>22s}  {unit}")
         done = describe(self.realised)
-        rows.append(f"gain realised by {run.clock} {run.t[-1]:g}: {done['q50']:.0%} [{done['q05']:.0%}, {done['q95']:.0%}]")
+        rows.append(
+            f"gain realised by {run.clock} {run.t[-1]:g}: {done['q50']:.0%} [{done['q05']:.0%}, {done['q95']:.0%}]"
+        )
         left = describe(self.time_left)
         rows.append(f"P(rest < {self.tolerance:.3g}) now: {self.finished:.0%}; time to it: "
                     f"{left['q50']:.3g} [{left['q05']:.3g}, {left['q95']:.3g}] {run.clock}s")  # fmt: skip

@@ -35,7 +35,7 @@ class Forecast:
     prompts: str
 
     def summary(self) -> dict[str, dict[str, list[float]]]:
-        """"u_s", "u_v", "gap" -> mean, sd, q05, q50, q95, each a list over `ts`."""
+        """ "u_s", "u_v", "gap" -> mean, sd, q05, q50, q95, each a list over `ts`."""
         out: dict[str, dict[str, list[float]]] = {}
         for s in SERIES:
             columns = [describe(x) for x in getattr(self, s).T]
@@ -44,7 +44,12 @@ class Forecast:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        return {"t": [float(t) for t in self.ts], **self.summary(), "measured": self.measured, "prompts": self.prompts}
+        return {
+            "t": [float(t) for t in self.ts],
+            **self.summary(),
+            "measured": self.measured,
+            "prompts": self.prompts,
+        }
 
     def __str__(self) -> str:
         run, s = self.fit.data, self.summary()

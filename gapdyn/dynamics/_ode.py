@@ -6,16 +6,15 @@ import diffrax
 import jax
 import jax.numpy as jnp
 
-from .._typing import Array, Scalar, Times
+from .._typing import Array, Bool, Times
 from ._law import GapLaw
-
 
 LEAST_STEPS = 50
 
 
 def integrate(
     law: GapLaw, ts: Times, rtol: float, max_steps: int, adjoint: diffrax.AbstractAdjoint | None
-) -> tuple[Array, Array, Scalar, Scalar]:
+) -> tuple[Array, Array, Bool[Array, ""], Array]:
     """(u_s, u_v) at ts >= t0, whether the solve succeeded, and the number of steps.
 
     The state is the displacement from (u_s0, u_v0): levels carry no information about the dynamics, and a tolerance

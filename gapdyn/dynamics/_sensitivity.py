@@ -68,7 +68,11 @@ def _gap_0(law: GapLaw) -> Any:
 _SYSTEMS: dict[str, tuple[Callable[[GapLaw], Vector], Callable[[Vector], Vector]]] = {
     "identifiable": (
         lambda law: {**_identifiable(law), "u_s0": law.u_s0, "u_v0": law.u_v0},
-        lambda v: {**to_paper(v["rate"], v["rho"], v["gap_inf"])._asdict(), "u_s0": v["u_s0"], "u_v0": v["u_v0"]},
+        lambda v: {
+            **to_paper(v["rate"], v["rho"], v["gap_inf"])._asdict(),
+            "u_s0": v["u_s0"],
+            "u_v0": v["u_v0"],
+        },
     ),
     "coefficients": (
         lambda law: {**_coefficients(law), "u_s0": law.u_s0, "u_v0": law.u_v0},

@@ -30,8 +30,8 @@ class Coordinates:
 class Centring:
     """`name` sampled as an increasing affine function of itself, (loc, scale) given by the other parameters.
 
-    It applies where a law is stated by `name` and all of `needs`. A sampler's matter only: `as_name` = loc + scale * `name` varies little with the other parameters where data speak,
-    `name` does not. The posterior is the same.
+    It applies where a law is stated by `name` and all of `needs`. A sampler's matter only: `as_name` = loc + scale *
+    `name` varies little with the other parameters where data speak, `name` does not. The posterior is the same.
     """
 
     name: str
@@ -121,7 +121,7 @@ class LawSpec:
 
 
 def _number_or_prior(law: str, name: str, value: Any) -> Any:
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, bool | str):
         raise InputError(f"law {law!r}: {name}={value!r} is neither a number nor a NumPyro distribution.")
     if isinstance(value, numbers.Real) or (hasattr(value, "__array__") and getattr(value, "ndim", 1) == 0):
         if not math.isfinite(float(value)):

@@ -118,10 +118,10 @@ def shared_rate(
             "b": law.potential.b,
         }
 
-    given = dict(
-        rate=rate, rho=rho, gap_inf=gap_inf, u_s0=u_s0, u_v0=u_v0, u_s_inf=u_s_inf, u_v_inf=u_v_inf,
-        alpha=alpha, beta=beta, b=b,
-    )  # fmt: skip
+    given = {
+        "rate": rate, "rho": rho, "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s_inf,
+        "u_v_inf": u_v_inf, "alpha": alpha, "beta": beta, "b": b,
+    }  # fmt: skip
     return LawSpec(
         name="shared_rate",
         title="shared-rate law",

@@ -31,12 +31,14 @@ def data_findings(run: Run, draws: Mapping[str, Any]) -> list[Finding]:
     for x in "sv":
         z = float(np.mean(draws[f"offset_{x}"])) if f"offset_{x}" in draws else 0.0
         if abs(z) > 2.5:
-            text = f"The common error of u_{x} is put at {z:.1f} standard errors: the law leans on it to mend its misfit."
+            text = (
+                f"The common error of u_{x} is put at {z:.1f} standard errors: the law leans on it to mend its misfit."
+            )
             remedy = "Read the ceiling for the same prompts beside that for new ones; try gd.Likelihood(shared=0.0)."
             found.append(Finding("warning", f"common_error_{x}", text, remedy))
     below = float(np.mean(draws["u_s_inf"] < 0))
     if run.unit != "arbitrary" and below > 0.05:
-        text = f"{below:.0%} of the ceiling's posterior lies below 0 {run.unit}, which a likelihood cannot reach."
+        text = f"{below:.0%} of the ceiling's posterior lies below 0 {run.unit}, which no likelihood reaches."
         remedy = (
             "The run does not say where it ends. Put that knowledge into a prior, "
             "gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1)), or measure on."
@@ -56,7 +58,7 @@ def _span_findings(run: Run, draws: Mapping[str, Any]) -> list[Finding]:
     low, high = np.quantile(draws["u_s_inf"], [0.05, 0.95])
     if high - low > abs(seen):
         text = (
-            f"The run spans {constants:.2g} time constants and its ceiling is open: the 90% interval ({high - low:.3g}) "
+            f"The run spans {constants:.2g} time constants, its ceiling is open: the 90% interval ({high - low:.3g}) "
             f"is wider than the fall seen so far ({abs(seen):.3g})."
         )
         return [Finding("warning", "short_run", text, "Train on, or state what you know of the limit as a prior.")]

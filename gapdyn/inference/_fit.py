@@ -16,18 +16,18 @@ from .._random import as_key
 from ..data import Run
 from ..dynamics import LawSpec
 from ._data_findings import data_findings
-from ._diagnostics import Summary, convergence_findings, summarise
+from ._diagnostics import ENOUGH, Summary, convergence_findings, summarise
 from ._findings import Finding
 from ._likelihood import Likelihood
 from ._model import Model, Observations, prepare
 from ._posterior import Completed, complete
 from ._result import Fit
 from ._scale import Scale
+from ._sites import is_noise
 from .engines import Sampled, as_engine
 
 RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
 CAREFUL = 0.99
-ENOUGH = 400  # effective draws of every quantity
 
 
 def fit(
@@ -125,7 +125,9 @@ class _Pass(NamedTuple):
 
     @property
     def rough(self) -> bool:
-        return any(s.rhat > 1.01 or min(s.ess_bulk, s.ess_tail) < ENOUGH for s in _free(self.summary).values())
+        free = _free(self.summary)
+        few = any(min(s.ess_bulk, s.ess_tail) < ENOUGH for n, s in free.items() if not is_noise(n))
+        return few or any(s.rhat > 1.01 for s in free.values())
 
     @property
     def doubt(self) -> str:

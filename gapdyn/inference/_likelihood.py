@@ -35,8 +35,8 @@ class Likelihood:
         "gaussian", or "student_t" (one checkpoint far off the curve costs little; adds `nu`).
     shared
         Which part c of a squared standard error all checkpoints have in common (same prompts, same seeds): "infer"
-        from how little the checkpoints scatter, or a number in [0, 1] (0: fresh prompts at every checkpoint). It matters
-        only where the run has standard errors.
+        from how little the checkpoints scatter, or a number in [0, 1] (0: fresh prompts at every checkpoint). It
+        matters only where the run has standard errors.
     excess
         Whether u_s and u_v have one excess noise ("shared", parameter `sigma`) or two ("separate", `sigma_s` and
         `sigma_v`). Two let a law that is wrong fit one curve and call the whole of the other noise, in two ways that no
@@ -59,9 +59,9 @@ class Likelihood:
 def common_course(t: np.ndarray, se: np.ndarray) -> np.ndarray:
     """The smooth course of standard errors, (times,): the log-linear trend of those that are known (0 where none is).
 
-    What all checkpoints have in common scales with it. The single stated values would not do: a few hard prompts move a
-    checkpoint's mean and its standard error together (in the bundled run near_ceiling their changes correlate at .93 for
-    u_s, .97 for u_v), so that they would enter the curve as a regressor that explains its noise.
+    What all checkpoints have in common scales with it. The single stated values would not do: a few hard prompts move
+    a checkpoint's mean and its standard error together (in the bundled run near_ceiling their changes correlate at .93
+    for u_s, .97 for u_v), so that they would enter the curve as a regressor that explains its noise.
     """
     known = np.isfinite(se) & (se > 0)
     if not known.any():
@@ -93,7 +93,7 @@ class CheckpointErrors(dist.Distribution):
     """
 
     arg_constraints = {}  # noqa: RUF012  (NumPyro's own form)
-    support = constraints.real_matrix
+    support: Any = constraints.real_matrix
     pytree_data_fields = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu")
 
     def __init__(self, mean, se, common_se, corr, mask, shared, sigma, offset=None, nu=None):
@@ -117,7 +117,15 @@ class CheckpointErrors(dist.Distribution):
     def given(self, offset: Any) -> CheckpointErrors:
         """The same errors with the common ones known."""
         return CheckpointErrors(
-            self.mean_, self.se, self.common_se, self.corr, self.mask_, self.shared, self.sigma, offset, self.nu
+            self.mean_,
+            self.se,
+            self.common_se,
+            self.corr,
+            self.mask_,
+            self.shared,
+            self.sigma,
+            offset,
+            self.nu,
         )
 
     def centre(self) -> Any:

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -21,7 +20,7 @@ from ._held import Held
 from ._likelihood import CheckpointErrors, Likelihood, common_course
 from ._prior import choose_priors, is_real
 from ._scale import Scale
-from ._sites import Dimension, SITES
+from ._sites import SITES, Dimension
 
 SERIES = ("u_s", "u_v")
 

@@ -63,7 +63,13 @@ def _curves(model: Model, prompts: str, values: dict[str, Any], obs: Observation
 
 
 def curves(
-    model: Model, obs: Observations, scale: Scale, draws: dict[str, Any], ts: Any, key: Any, prompts: str = "same"
+    model: Model,
+    obs: Observations,
+    scale: Scale,
+    draws: dict[str, Any],
+    ts: Any,
+    key: Any,
+    prompts: str = "same",
 ) -> Curves:
     """Curves at the run-clock times `ts` for flat draws (draw,) in the run's units.
 

@@ -68,8 +68,9 @@ def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Dist
     if (loc, size) == (0.0, 1.0):
         return prior
     if isinstance(prior, dist.Normal):
-        return dist.Normal((prior.loc - loc) / size, prior.scale / size)
-    back = AffineTransform(jnp.asarray(-loc / size), jnp.asarray(1 / size), domain=prior.support)
+        return dist.Normal((jnp.asarray(prior.loc) - loc) / size, jnp.asarray(prior.scale) / size)
+    support: Any = prior.support
+    back = AffineTransform(jnp.asarray(-loc / size), jnp.asarray(1 / size), domain=support)
     return dist.TransformedDistribution(prior, back)
 
 

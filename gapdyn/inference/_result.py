@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .._check import InputError, did_you_mean
@@ -106,7 +105,7 @@ class Fit:
 
         run = self.data
         observed = {s: getattr(run, s) for s in run.measured}
-        dims = dict.fromkeys(observed, ["obs"])
+        dims = {name: ["obs"] for name in observed}
         tree = azb.from_dict(
             {
                 "posterior": dict(self.draws),

@@ -40,7 +40,12 @@ def simulate(
     shared : the part c of se^2 that all checkpoints have in common, in [0, 1].
     corr : correlation of the errors of u_s and u_v, in (-1, 1).
     """
-    for what, value, low in (("noise", noise, 0.0), ("se", se, 0.0), ("shared", shared, 0.0), ("corr", corr, -1.0)):
+    for what, value, low in (
+        ("noise", noise, 0.0),
+        ("se", se, 0.0),
+        ("shared", shared, 0.0),
+        ("corr", corr, -1.0),
+    ):
         limit = math.inf if what in ("noise", "se") else 1.0
         if value is not None and not (math.isfinite(value) and low <= value <= limit):
             raise InputError(f"{what}={value!r} must be a finite number in [{low:g}, {limit:g}].")
@@ -59,9 +64,8 @@ def simulate(
             sigma=jnp.full(2, noise / size),
         )
         curve = curve + size * np.asarray(errors.sample(as_key(key)), np.float64)
-    stated = None if se is None else np.full(len(ts), se)
-    correlation = np.full(len(ts), corr) if se is not None and corr != 0 else None
-    return Run(
-        name=name, t=ts, clock=clock, unit=unit, u_s=curve[:, 0], u_v=curve[:, 1], se_s=stated, se_v=stated, corr=correlation,
-        meta={"simulated": repr(law)},
-    )  # fmt: skip
+    stated: dict[str, Any] = {} if se is None else {"se_s": np.full(len(ts), se), "se_v": np.full(len(ts), se)}
+    if se is not None and corr != 0:
+        stated["corr"] = np.full(len(ts), corr)
+    meta = {"simulated": repr(law)}
+    return Run(name=name, t=ts, clock=clock, unit=unit, u_s=curve[:, 0], u_v=curve[:, 1], meta=meta, **stated)

@@ -74,3 +74,8 @@ SITES: dict[str, Site] = {
              _OURS),
     )
 }  # fmt: skip
+
+
+def is_noise(name: str) -> bool:
+    """Whether a parameter is of the error model, not of the law."""
+    return name == "nu" or name.startswith(("sigma", "shared_", "offset_"))

@@ -15,9 +15,7 @@ SHOWN = (0.005, 0.995)  # the part of a density that is displayed
 def check_level(level: float) -> float:
     """`level` if it is a probability that a band can have."""
     if not (isinstance(level, float | int) and 0 < level < 1):
-        raise InputError(
-            f"level={level!r}: give the probability of the outer band, between 0 and 1, such as 0.9."
-        )
+        raise InputError(f"level={level!r}: give the probability of the outer band, between 0 and 1, such as 0.9.")
     return float(level)
 
 
@@ -38,9 +36,7 @@ def finite(draws: np.ndarray, what: str) -> np.ndarray:
     """The finite draws, flat; at least one."""
     kept = draws[np.isfinite(draws)]
     if kept.size == 0:
-        raise InputError(
-            f"no draw of {what} is finite: there is nothing to show. Look at the fit's findings."
-        )
+        raise InputError(f"no draw of {what} is finite: there is nothing to show. Look at the fit's findings.")
     return kept
 
 

@@ -94,9 +94,7 @@ def _histogram(ax: Axes, draws: np.ndarray, shown: tuple[float, float], size: Si
     ax.spines["left"].set_visible(False)
 
 
-def _scatter(
-    ax: Axes, x: np.ndarray, y: np.ndarray, good: np.ndarray, diverging: np.ndarray, size: Size
-) -> None:
+def _scatter(ax: Axes, x: np.ndarray, y: np.ndarray, good: np.ndarray, diverging: np.ndarray, size: Size) -> None:
     calm = np.flatnonzero(good & ~diverging)
     pick = calm[np.linspace(0, len(calm) - 1, min(DOTS, len(calm))).astype(int)]
     dots = {"ls": "none", "rasterized": True}
@@ -135,9 +133,7 @@ def _smooth(counts: np.ndarray, draws: int) -> np.ndarray:
     widths = []
     for margin in (counts.sum(1), counts.sum(0)):
         mean = np.average(cells, weights=margin)
-        widths.append(
-            max(0.8, float(np.sqrt(np.average((cells - mean) ** 2, weights=margin))) * draws ** (-1 / 6))
-        )
+        widths.append(max(0.8, float(np.sqrt(np.average((cells - mean) ** 2, weights=margin))) * draws ** (-1 / 6)))
     return gaussian_filter(counts, widths, mode="constant")
 
 

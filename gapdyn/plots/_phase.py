@@ -73,9 +73,7 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     low, high = (float(x) for x in central(rest, level))
     centre = float(np.median(rest))
     ax.plot([low, high], [0, 0], color=VERMILLION, lw=3 * chosen.pen, solid_capstyle="butt", zorder=5)
-    ax.plot(
-        [centre], [0], marker="o", ms=6 * chosen.pen, color=VERMILLION, mec="white", mew=chosen.pen, zorder=6
-    )
+    ax.plot([centre], [0], marker="o", ms=6 * chosen.pen, color=VERMILLION, mec="white", mew=chosen.pen, zorder=6)
     ax.set_xlim(gaps[0], gaps[-1])
     _set_range(ax, lines, speed, level)
     handles = [

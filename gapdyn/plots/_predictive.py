@@ -100,9 +100,7 @@ def _strip(ax: Axes, check: Check, size: Size) -> None:
             ms=4.5 * size.pen, mfc=color if s.surprising else "white", mew=size.pen, zorder=3,
         )  # fmt: skip
         weight = "bold" if s.surprising else "normal"
-        ax.text(
-            1.01, row, _p(s.p), transform=beside, va="center", fontsize=size.small, color=color, weight=weight
-        )
+        ax.text(1.01, row, _p(s.p), transform=beside, va="center", fontsize=size.small, color=color, weight=weight)
     rows = len(check.statistics)
     ax.set_ylim(rows - 0.4, -0.6)
     ax.set_xlim(-EDGE - 0.1, 1 + EDGE + 0.1)

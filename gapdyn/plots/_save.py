@@ -39,9 +39,7 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: float = 200, over
     target = Path(os.fsdecode(path))
     suffix = target.suffix.lower().lstrip(".")
     if suffix not in FORMATS:
-        raise InputError(
-            f"{target}: no format for the suffix {target.suffix!r}. {did_you_mean(suffix, FORMATS)}"
-        )
+        raise InputError(f"{target}: no format for the suffix {target.suffix!r}. {did_you_mean(suffix, FORMATS)}")
     if not (isinstance(dpi, float | int) and np.isfinite(dpi) and dpi > 0):
         raise InputError(f"dpi={dpi!r}: give a positive number, such as 200.")
     buffer = io.BytesIO()

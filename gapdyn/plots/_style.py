@@ -74,9 +74,7 @@ class _Figure(Figure):
 def new_figure(size: str, height: float) -> tuple[_Figure, Size]:
     """An empty figure of a named size, `height` panels high; and the size."""
     choice = SIZES[choose(size, SIZES, "size")]
-    figure = _Figure(
-        figsize=(choice.width, choice.panel * height), layout="constrained", facecolor="white", dpi=100
-    )
+    figure = _Figure(figsize=(choice.width, choice.panel * height), layout="constrained", facecolor="white", dpi=100)
     figure.get_layout_engine().set(w_pad=0.04, h_pad=0.03)  # pyright: ignore
     return figure, choice
 
@@ -111,9 +109,7 @@ def _formatter() -> ScalarFormatter:
     return formatter
 
 
-def legend(
-    figure: Figure, size: Size, handles: list[Any], labels: list[str], columns: int, title: str = ""
-) -> None:
+def legend(figure: Figure, size: Size, handles: list[Any], labels: list[str], columns: int, title: str = "") -> None:
     """A legend above the panels, where it cannot hide data."""
     figure.legend(
         handles, labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=size.small,

@@ -61,9 +61,7 @@ def trajectory(
     end = _end(run, until)
     with_gap = set(run.measured) == {"u_s", "u_v"} if gap is None else bool(gap)
     figure, chosen = new_figure(size, 1.6 if with_gap else 1.15)
-    axes = figure.subplots(
-        2 if with_gap else 1, sharex=True, squeeze=False, height_ratios=[2, 1] if with_gap else [1]
-    )
+    axes = figure.subplots(2 if with_gap else 1, sharex=True, squeeze=False, height_ratios=[2, 1] if with_gap else [1])
     ts = np.unique(np.r_[np.linspace(run.t[0], run.t[-1], POINTS[0]), np.linspace(run.t[-1], end, POINTS[1])])
     curves = _smooth_curves(fit, ts)
     limit = ceiling(fit, prompts="same")
@@ -108,8 +106,7 @@ def _end(run: Run, until: float | None) -> float:
         return last + 0.5 * (last - float(run.t[0]))
     if not np.isfinite(until) or until < last:
         raise InputError(
-            f"until={until!r}: give a time at or after the last checkpoint of run {run.name!r} "
-            f"({run.clock} {last:g})."
+            f"until={until!r}: give a time at or after the last checkpoint of run {run.name!r} ({run.clock} {last:g})."
         )
     return float(until)
 
@@ -184,9 +181,7 @@ def _name_limit(ax: Axes, draws: np.ndarray, level: float, name: str, color: str
     ax.text(1.01, 0.5 * (low + high), name, transform=place, va="center", fontsize=size.font, color=color)
 
 
-def _set_range(
-    ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray, level: float
-) -> None:
+def _set_range(ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray, level: float) -> None:
     """Data and median in full; bands and limits as far as three times that, lest open ones flatten it."""
     shown = [n for n in names if n == "gap" or n in run.measured]
     inside = curves.ts <= run.t[-1]
@@ -211,9 +206,7 @@ def _mark_forecast(ax: Axes, last: float, end: float, size: Size, *, word: bool)
     ax.axvline(last, color=GREY, lw=0.8 * size.pen, ls=(0, (4, 3)), zorder=1)
     if word:  # above the panel, where no curve goes
         place = blended_transform_factory(ax.transData, ax.transAxes)
-        ax.text(
-            end, 1.01, "forecast", transform=place, ha="right", va="bottom", fontsize=size.small, color=GREY
-        )
+        ax.text(end, 1.01, "forecast", transform=place, ha="right", va="bottom", fontsize=size.small, color=GREY)
 
 
 def _key(color: str, size: Size, line: str) -> tuple[Patch, Line2D]:

@@ -39,13 +39,9 @@ class Case(NamedTuple):
     late: bool = False  # found only once JAX is there
 
 
-def log(
-    id: str, content: bytes, *said: str, argv: str = FIT, name: str = "run.csv", late: bool = False
-) -> Case:
+def log(id: str, content: bytes, *said: str, argv: str = FIT, name: str = "run.csv", late: bool = False) -> Case:
     """A run log that cannot be used; the message names the file, or the run that is named after it."""
-    return Case(
-        id, argv.replace("run.csv", name), (name if not late else "run 'run'", *said), {name: content}, late
-    )
+    return Case(id, argv.replace("run.csv", name), (name if not late else "run 'run'", *said), {name: content}, late)
 
 
 def option(id: str, argv: str, *said: str, late: bool = False) -> Case:
@@ -164,13 +160,9 @@ CASES = [
         argv=f"{FIT} --run fist",
     ),
     option("run_without_column", f"{FIT} --run a", "run.csv", "no 'run' column", "Leave out --run."),
-    option(
-        "unknown_column", f"{FIT} --column u_s=entropy", "--column", "'entropy'", "Allowed: step, u_s, u_v"
-    ),
+    option("unknown_column", f"{FIT} --column u_s=entropy", "--column", "'entropy'", "Allowed: step, u_s, u_v"),
     option("unknown_contract_name", f"{FIT} --column us=u_s", "'us'", "Did you mean 'u_s'?"),
-    option(
-        "column_twice", f"{FIT} --column u_s=a --column u_s=b", "--column", "'u_s' is given twice", "Keep one"
-    ),
+    option("column_twice", f"{FIT} --column u_s=a --column u_s=b", "--column", "'u_s' is given twice", "Keep one"),
     option(
         "column_for_two",
         f"{FIT} --column u_s=u_v --column u_v=u_v",
@@ -207,9 +199,7 @@ CASES = [
         "Beta(2, 2)",
         late=True,
     ),
-    option(
-        "discrete_prior", f"{FIT} --prior rho=Poisson(1)", "--prior rho", "Poisson is discrete", late=True
-    ),
+    option("discrete_prior", f"{FIT} --prior rho=Poisson(1)", "--prior rho", "Poisson is discrete", late=True),
     option("discrete_function", f"{FIT} --prior rho=Bernoulli(.5)", "--prior rho", "discrete", late=True),
     option(
         "prior_of_a_vector",
@@ -218,9 +208,7 @@ CASES = [
         "Write it as",
         late=True,
     ),
-    option(
-        "prior_at_a_point", f"{FIT} --prior rho=Delta(0.3)", "one value only", "--fix rho=NUMBER", late=True
-    ),
+    option("prior_at_a_point", f"{FIT} --prior rho=Delta(0.3)", "one value only", "--fix rho=NUMBER", late=True),
     option(
         "prior_without_width",
         f"{FIT} --prior rho=LogUniform(.5,.5)",
@@ -228,9 +216,7 @@ CASES = [
         "--fix rho=NUMBER",
         late=True,
     ),
-    option(
-        "prior_negative_scale", f"{FIT} --prior u_s0=Normal(0,-1)", "u_s0=Normal(0,-1)", "scale", late=True
-    ),
+    option("prior_negative_scale", f"{FIT} --prior u_s0=Normal(0,-1)", "u_s0=Normal(0,-1)", "scale", late=True),
     option(
         "prior_wrong_argument",
         f"{FIT} --prior u_s0=Normal(mean=0)",
@@ -239,9 +225,7 @@ CASES = [
         late=True,
     ),
     option("prior_unknown_name", f"{FIT} --prior roh=Beta(2,2)", "'roh'", "Did you mean 'rho'?", late=True),
-    option(
-        "prior_of_absent_site", f"{FIT} --prior nu=Gamma(2,1)", "--prior nu", "no such parameter", late=True
-    ),
+    option("prior_of_absent_site", f"{FIT} --prior nu=Gamma(2,1)", "--prior nu", "no such parameter", late=True),
     option("prior_malformed", f"{FIT} --prior rho=Beta(2,", "'rho=Beta(2,'", "Write it as rho=Normal(0,1)"),
     option("prior_no_call", f"{FIT} --prior rho=Beta", "'rho=Beta'", "Write it as rho=Normal(0,1)"),
     option(
@@ -282,18 +266,14 @@ CASES = [
         "--fix u_s_inf=1",
         late=True,
     ),
-    option(
-        "coordinates", f"{FIT} {COORDINATES}", "gap_inf, rho, u_s_inf", "Choose all from one of", late=True
-    ),
+    option("coordinates", f"{FIT} {COORDINATES}", "gap_inf, rho, u_s_inf", "Choose all from one of", late=True),
     option("chains", f"{FIT} --chains 0", "--chains", "'0'", "from 1 to 1 000"),
     option("huge_chains", f"{FIT} --chains 100000", "--chains", "'100000'", "from 1 to 1 000"),
     option("draws", f"{FIT} --draws -5", "--draws", "'-5'", "from 4"),
     option("huge_draws", f"{FIT} --draws 10000000", "--draws", "memory", "--draws 4166666 or fewer"),
     option("absurd_draws", f"{FIT} --draws 1e3", "--draws", "'1e3'", "whole number"),
     option("warmup", f"{FIT} --warmup 0", "--warmup", "'0'", "from 20"),
-    option(
-        "target_acceptance", f"{FIT} --target-acceptance 1", "--target-acceptance", "'1'", "between 0 and 1"
-    ),
+    option("target_acceptance", f"{FIT} --target-acceptance 1", "--target-acceptance", "'1'", "between 0 and 1"),
     option("seed", f"{FIT} --seed -1", "--seed", "'-1'", "from 0 to 2**63 - 1"),
     option("seed_too_large", f"{FIT} --seed {2**63}", "--seed", "2**63 - 1"),
     # where to
@@ -312,9 +292,7 @@ CASES = [
         ("old/check.png", "is a folder", "--out"),
         {"run.csv": GOOD, "old/check.png": None},
     ),
-    Case(
-        "demo_foreign_files", "demo --out old", ("old", "ceiling.png", "--out"), {"old/ceiling.png": b"mine"}
-    ),
+    Case("demo_foreign_files", "demo --out old", ("old", "ceiling.png", "--out"), {"old/ceiling.png": b"mine"}),
     Case(
         "demo_foreign_json",
         "demo --out old",
@@ -359,19 +337,15 @@ CASES = [
         "--fix u_s_inf=1",
         late=True,
     ),
-    option(
-        "division_by_zero", "simulate --fix alpha=1 --fix beta=1", "--fix beta=1", "Change one", late=True
-    ),
-    option(
-        "derived_off_support", "simulate --fix u_s_inf=2 --fix u_v_inf=2", "alpha=-1.25", "> 0", late=True
-    ),
+    option("division_by_zero", "simulate --fix alpha=1 --fix beta=1", "--fix beta=1", "Change one", late=True),
+    option("derived_off_support", "simulate --fix u_s_inf=2 --fix u_v_inf=2", "alpha=-1.25", "> 0", late=True),
     option("simulate_onto_a_file", "simulate --out run.csv", "run.csv", "exists already", "--overwrite"),
     option("simulate_unknown_suffix", "simulate --out run.txt", "'.txt'", ".parquet"),
     option("simulate_no_folder", "simulate --out no/run.csv", "folder no", "Create it", "--out"),
     option("simulate_below_a_file", "simulate --out /dev/null/run.csv", "/dev/null", "--out"),
-    option(
-        "simulate_onto_a_folder", "simulate --out old.csv --overwrite", "old.csv", "folder", late=True
-    )._replace(files={"old.csv": None}),
+    option("simulate_onto_a_folder", "simulate --out old.csv --overwrite", "old.csv", "folder", late=True)._replace(
+        files={"old.csv": None}
+    ),
     # the command line itself
     Case("no_command", "", ("COMMAND", "gapdyn --help")),
     Case("unknown_command", "fti", ("'fti'", "fit")),
@@ -412,9 +386,7 @@ def check(case: Case, code: int, out: str, err: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_one_message(
-    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_one_message(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     prepare(tmp_path, case)
     monkeypatch.chdir(tmp_path)
     before = snapshot(tmp_path)

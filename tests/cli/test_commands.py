@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gapdyn as gd
 from gapdyn.cli import main
 
 GAPDYN = os.path.join(os.path.dirname(sys.executable), "gapdyn")
-SMALL = ["--warmup", "100", "--draws", "100", "--chains", "2"]
+SMALL = ["--warmup", "300", "--draws", "300", "--chains", "2"]  # too few to rely on: exit code 0 or 1
 DATA = "dataset:learning"
 PICTURES = ("trajectory.png", "ceiling.png", "check.png")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -40,8 +41,8 @@ def process(*argv: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([GAPDYN, *argv], capture_output=True, text=True, check=False, **more)
 
 
-def run_json(capsys: Capture, *argv: str, code: int = 0) -> Any:
-    assert main([*argv, "--json"]) == code
+def run_json(capsys: Capture, *argv: str) -> Any:
+    assert main([*argv, "--json"]) in (0, 1)
     return strict(capsys.readouterr().out)
 
 
@@ -84,7 +85,7 @@ def test_fit_prints_one_json_object(fitted: tuple[Path, subprocess.CompletedProc
 def test_findings_go_to_stderr_and_into_the_json(fitted: tuple[Path, subprocess.CompletedProcess[str]]):
     _, done = fitted
     found = strict(done.stdout)["findings"]
-    assert found, "200 draws are few"
+    assert found, "600 draws are few"
     for finding in found:
         assert set(finding) == {"level", "code", "text", "remedy"}
         assert f"[{finding['level']}] {finding['code']}: {finding['text']} {finding['remedy']}" in done.stderr
@@ -109,7 +110,7 @@ def test_overwrite_replaces_the_files(fitted: tuple[Path, subprocess.CompletedPr
     argv = ["fit", DATA, *SMALL, "--seed", "1", "--out", str(results)]
     assert main(argv) == 2
     assert (results / "fit.json").read_bytes() == before
-    assert main([*argv, "--overwrite"]) == 0
+    assert main([*argv, "--overwrite"]) in (0, 1)
     assert (results / "fit.json").read_bytes() != before  # other seconds
     assert len(list(results.iterdir())) == 4
     out = capsys.readouterr().out
@@ -153,22 +154,31 @@ def test_exit_code_1_when_the_draws_cannot_be_trusted(settings: list[str], capsy
     assert err.splitlines()[-1].startswith("gapdyn fit: do not use these numbers")
 
 
+def write_log(path: Path, size: float) -> str:
+    run = gd.datasets.learning()
+    u_s, u_v = (run.u_s * size).tolist(), (run.u_v * size).tolist()
+    rows = [f"{t:g},{s!r},{v!r}" for t, s, v in zip(run.t, u_s, u_v, strict=True)]
+    path.write_text("\n".join(["round,u_s,u_v", *rows]))
+    return str(path)
+
+
 def test_units_of_any_size(tmp_path: Path, capsys: Capture):
-    """The same run in units 1e24 apart has the same posterior, in its own units."""
-    ceilings = []
-    for size in (1e-12, 1.0, 1e12):
-        path = tmp_path / f"{size:g}.csv"
-        run = gd.datasets.learning()
-        rows = [
-            f"{t:g},{u * size!r},{v * size!r}"
-            for t, u, v in zip(run.t, run.u_s.tolist(), run.u_v.tolist(), strict=True)
-        ]
-        path.write_text("\n".join(["round,u_s,u_v", *rows]))
-        report = run_json(capsys, "fit", str(path), *SMALL, "--seed", "3", "--unit", "arbitrary")
-        ceilings.append({k: report["ceiling"]["u_s"][k] / size for k in SUMMARY})
-    small, one, large = ceilings
-    assert small == pytest.approx(one, rel=1e-6)
-    assert large == pytest.approx(one, rel=1e-6)
+    """The same run in units up to 1e24 apart has the same posterior, in its own units.
+
+    Powers of 2 keep every digit, so the draws are the same. Powers of 10 round, and what differs in the
+    16th digit ends, after hundreds of steps, in other draws of the same posterior.
+    """
+
+    def ceiling(size: float) -> dict[str, float]:
+        path = write_log(tmp_path / f"{size:g}.csv", size)
+        report = run_json(capsys, "fit", path, *SMALL, "--seed", "3", "--unit", "arbitrary")
+        return {k: report["ceiling"]["u_s"][k] / size for k in sorted(SUMMARY)}
+
+    one = ceiling(1.0)
+    for size in (2.0**-40, 2.0**40):
+        assert ceiling(size) == pytest.approx(one, rel=1e-6)
+    for size in (1e-12, 1e12):
+        assert ceiling(size) == pytest.approx(one, abs=one["sd"])
 
 
 def test_forecast(capsys: Capture):
@@ -179,7 +189,7 @@ def test_forecast(capsys: Capture):
     for name in ("u_s", "u_v", "gap"):
         assert set(forecast[name]) == SUMMARY
         assert all(low < high for low, high in zip(forecast[name]["q05"], forecast[name]["q95"], strict=True))
-    assert main(["forecast", DATA, *SMALL, "--at", "24.5,30", "--seed", "1"]) == 0
+    assert main(["forecast", DATA, *SMALL, "--at", "24.5,30", "--seed", "1"]) in (0, 1)
     out = capsys.readouterr().out
     assert "forecast of learning" in out
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["24.5", "30"]
@@ -192,8 +202,7 @@ def test_simulate_to_a_file_and_back(suffix: str, tmp_path: Path, capsys: Captur
     assert (out, err) == ("", f"wrote {path}\n")
     run = gd.read_run(path)
     law = gd.laws.shared_rate()
-    ts = [10 * i / 24 for i in range(25)]
-    twin = gd.simulate(law, ts, key=5, noise=0.01, name="my, run")
+    twin = gd.simulate(law, np.linspace(0, 10, 25), key=5, noise=0.01, name="my, run")
     assert run.name == "my, run"
     assert run.u_s.tolist() == twin.u_s.tolist()
     before = Path(path).read_bytes()
@@ -221,9 +230,7 @@ def test_simulate_to_stdout_and_json(tmp_path: Path, capsys: Capture):
 
 
 def test_simulated_run_through_fit(tmp_path: Path, capsys: Capture):
-    path = simulated(
-        tmp_path / "run.jsonl", "--checkpoints", "25", "--fix", "u_s_inf=0.4", "--noise", "0.003"
-    )
+    path = simulated(tmp_path / "run.jsonl", "--checkpoints", "25", "--fix", "u_s_inf=0.4", "--noise", "0.003")
     capsys.readouterr()
     report = run_json(capsys, "fit", path, *SMALL, "--seed", "1")
     limit = report["ceiling"]["u_s"]
@@ -246,9 +253,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_run_with_one_series(tmp_path: Path, capsys: Capture):
     path = tmp_path / "only.csv"
-    path.write_text(
-        "step,u_s\n" + "".join(f"{i},{1 + math.exp(-i / 8) + 0.01 * math.sin(7 * i)}\n" for i in range(25))
-    )
+    path.write_text("step,u_s\n" + "".join(f"{i},{1 + math.exp(-i / 8) + 0.01 * math.sin(7 * i)}\n" for i in range(25)))
     report = run_json(capsys, "fit", str(path), *SMALL)
     assert any(f["code"] == "no_u_v" for f in report["findings"])
     limit = report["ceiling"]["u_s"]
@@ -272,12 +277,9 @@ def test_numpyro_engine_prior_and_fix(capsys: Capture):
 def test_column_names_delimiter_run_and_sort(tmp_path: Path, capsys: Capture):
     path = tmp_path / "log.csv"
     run = gd.datasets.learning()
-    rows = [
-        f"{name};{t:g};{u!r};{v!r}" for name in "ab" for t, u, v in zip(run.t, run.u_s, run.u_v, strict=True)
-    ]
-    path.write_text(
-        "\n".join(["run;when;entropy;best", *reversed(rows)]).replace("np.float64(", "").replace(")", "")
-    )
+    table = list(zip(run.t.tolist(), run.u_s.tolist(), run.u_v.tolist(), strict=True))
+    rows = [f"{name};{t:g};{u!r};{v!r}" for name in "ab" for t, u, v in reversed(table)]
+    path.write_text("\n".join(["run;when;entropy;best", *rows]))
     names = ["--t", "when", "--clock", "round", "--column", "u_s=entropy", "--column", "u_v=best"]
     argv = ["fit", str(path), *SMALL, *names, "--delimiter", ";", "--run", "b"]
     assert main(argv) == 2
@@ -310,59 +312,54 @@ def test_help_and_version_load_nothing():
 
 
 def test_cache(tmp_path: Path):
-    env = {**os.environ, "GAPDYN_CACHE": str(tmp_path / "cache")}
-    assert process("simulate", env=env).returncode == 0
-    kept = {p.name for p in (tmp_path / "cache").iterdir()}
-    assert kept
-    env["GAPDYN_CACHE"] = "off"
-    env["HOME"] = env["XDG_CACHE_HOME"] = str(tmp_path)
-    assert process("simulate", env=env).returncode == 0
-    assert [p.name for p in tmp_path.iterdir()] == ["cache"]
-    env["GAPDYN_CACHE"] = "/dev/null/x"
-    done = process("simulate", env=env)
-    assert done.returncode == 0
-    assert "GAPDYN_CACHE=/dev/null/x cannot be used" in done.stderr
+    script = "from gapdyn.cli._setup import set_up_jax; set_up_jax(); import jax; jax.jit(lambda x: x + 1)(1.0)"
+
+    def compile_something(folder: str) -> str:
+        env = {**os.environ, "GAPDYN_CACHE": folder, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+        env.pop("JAX_COMPILATION_CACHE_DIR", None)
+        done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    compile_something("off")
+    assert list(tmp_path.iterdir()) == []
+    compile_something(str(tmp_path / "here"))
+    assert any((tmp_path / "here").iterdir())
+    assert "GAPDYN_CACHE=/dev/null/x cannot be used" in compile_something("/dev/null/x")
+    compile_something("")  # the user's cache folder
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["gapdyn", "here"]
 
 
 def test_reader_that_leaves_is_no_error():
-    with subprocess.Popen(
-        [GAPDYN, "simulate", "--checkpoints", "200000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
-        assert child.stdout
-        assert child.stderr
-        assert child.stdout.readline() == b"run,round,u_s,u_v\n"
-        child.stdout.close()
-        err = child.stderr.read()
-        assert child.wait() == 1
-    assert err == b""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([GAPDYN, "simulate"], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_full_disk_on_stdout_is_one_line():
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [GAPDYN, "simulate"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
+        done = subprocess.run([GAPDYN, "simulate"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "No space left" in done.stderr
 
 
-def test_interrupt(tmp_path: Path):
-    """Ctrl-C in the middle of sampling: exit code 130, one line, and the folder that was made goes again."""
+@pytest.mark.parametrize("wait", [0.5, 5])
+def test_interrupt(wait: float, tmp_path: Path):
+    """Ctrl-C while JAX loads or samples: exit code 130, one line, and the folder that was made goes again."""
     argv = [GAPDYN, "fit", DATA, "--chains", "2", "--draws", "1000000", "--out", "results"]
-    with subprocess.Popen(
-        argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+    with subprocess.Popen(argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         deadline = time.monotonic() + 60
         while not (tmp_path / "results").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(4)
+        time.sleep(wait)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert (out, err) == ("", "gapdyn fit: interrupted.\n")
+    assert (child.returncode, out, err) == (130, "", "gapdyn fit: interrupted.\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -44,15 +44,14 @@ WORDS = [
     ('or pass columns={"u_s": "<its name>"}.', "or pass --column u_s=NAME."),
     ("Choose one, such as run='it is', or use read_fleet.", "Choose one, such as --run 'it is'."),
     ('Choose one, such as run="it\'s", or use read_fleet.', "Choose one, such as --run 'it'\"'\"'s'."),
-    ("Leave it out, or pass t='epoch' with clock='step'", "Leave it out, or pass --t epoch with --clock step"),
+    ("pass t='epoch' with clock='step'", "pass --t epoch with --clock step"),
     ("Pass delimiter='\\t'.", "Pass --delimiter tab."),
     ("Pass delimiter=';'.", "Pass --delimiter ';'."),
     ("prior for 'rho': Poisson is discrete", "--prior rho: Poisson is discrete"),
     ("Use route='ode' or route='auto'.", "Use --route ode or --route auto."),
-    ("Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000.",
-     "Sample longer: --draws 4000."),
-    ("smaller steps: engine=gd.engines.NUTS(target_acceptance=0.99); if", "smaller steps: --target-acceptance 0.99; if"),
-    ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1)), or", "--prior 'u_s_inf=HalfNormal(1)', or"),
+    ("engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000.", "--draws 4000."),
+    ("engine=gd.engines.NUTS(target_acceptance=0.99); if", "--target-acceptance 0.99; if"),
+    ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1))", "--prior 'u_s_inf=HalfNormal(1)'"),
     ("likelihood=gd.Likelihood(noise='student_t') lets", "--noise student_t lets"),
     ("try gd.Likelihood(shared=0.0).", "try --shared 0.0."),
     # what users have named is left alone
@@ -96,9 +95,7 @@ def test_no_remedy_of_the_library_is_left_in_python():
 
 
 def test_same_name_in_different_options_is_fine():
-    arguments = parse(
-        ["fit", "run.csv", "--fix", "rho=.2", "--prior", "rate=LogNormal(0,1)", "--column", "u_s=h"]
-    )
+    arguments = parse(["fit", "run.csv", "--fix", "rho=.2", "--prior", "rate=LogNormal(0,1)", "--column", "u_s=h"])
     assert arguments.fix == {"rho": 0.2}
     assert arguments.column == {"u_s": "h"}
     assert arguments.prior["rate"] == _values.Call("rate=LogNormal(0,1)", "LogNormal", (0.0, 1.0), {})

@@ -9,7 +9,14 @@ import pytest
 from scipy import stats
 
 import gapdyn as gd
-from gapdyn.criticism._statistics import autocorrelation, early_slope, falling_share, final_gap, largest, spike
+from gapdyn.criticism._statistics import (
+    autocorrelation,
+    early_slope,
+    falling_share,
+    final_gap,
+    largest,
+    spike,
+)
 
 LAW = gd.laws.shared_rate()
 TS = np.linspace(0, 10, 20)
@@ -44,7 +51,7 @@ def test_a_wrong_law_is_seen_to_be_wrong():
 
 
 def test_a_right_law_is_left_in_peace():
-    """30 healthy runs with 11 statistics each: posterior predictive p-values are conservative, 4 alarms would be a bug."""
+    """30 healthy runs, 11 statistics each; posterior predictive p-values are conservative: 4 alarms would be a bug."""
     alarms, inside = 0, []
     for key in range(30):
         run = gd.simulate(LAW, TS, noise=0.01, key=key)

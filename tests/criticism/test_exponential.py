@@ -1,4 +1,4 @@
-"""Least-squares exponentials: exact on exponentials, SciPy's answer on noise, the published figures on the published curves."""
+"""Least-squares exponentials: exact on exponentials, SciPy's answer on noise, the published figures on their curves."""
 
 from __future__ import annotations
 

@@ -39,9 +39,7 @@ def test_frozen_and_picklable():
 
 def test_unknown_name():
     fleet = Fleet(make("learning", "collapse"))
-    with pytest.raises(
-        InputError, match=r"no run 'lerning'. Did you mean 'learning'\? Allowed: collapse, learn"
-    ):
+    with pytest.raises(InputError, match=r"no run 'lerning'. Did you mean 'learning'\? Allowed: collapse, learn"):
         fleet["lerning"]
     with pytest.raises(InputError, match="no run 0"):
         fleet[0]

@@ -75,9 +75,7 @@ def test_tables_that_are_nearly_right(data):
     cells = st.sampled_from(CELLS) | st.integers(0, 9).map(str)
     rows = data.draw(st.lists(st.lists(cells, min_size=width, max_size=width), max_size=4))
     text = "\n".join(",".join(row) for row in [header, *rows])
-    survives(
-        text.encode(), "x.csv", **data.draw(st.fixed_dictionaries({}, optional={"t": st.sampled_from(NAMES)}))
-    )
+    survives(text.encode(), "x.csv", **data.draw(st.fixed_dictionaries({}, optional={"t": st.sampled_from(NAMES)})))
 
 
 json_values = st.recursive(

@@ -92,9 +92,7 @@ def test_frozen_but_replaceable_copyable_and_picklable():
     for other in (pickle.loads(pickle.dumps(run)), copy.deepcopy(run)):
         np.testing.assert_array_equal(other.extra["auc"], run.extra["auc"])
         assert other.meta == {"source": "x"}
-    assert run != make(
-        extra={"auc": [0.5, 0.6, 0.7]}, meta={"source": "x"}
-    )  # identity: arrays have no one truth
+    assert run != make(extra={"auc": [0.5, 0.6, 0.7]}, meta={"source": "x"})  # identity: arrays have no one truth
     assert hash(run) == hash(run)
 
 
@@ -154,9 +152,7 @@ def test_refused_with_offender_and_remedy(what):
 
 
 def test_limits_themselves_are_accepted():
-    make(
-        u_s=[0, 1e-100, 1e100], acc_s=[0, 1, 0.5], n_acc=[1, 1, 1], external=[0, 0, 0], corr=[-0.99, 0, 0.99]
-    )
+    make(u_s=[0, 1e-100, 1e100], acc_s=[0, 1, 0.5], n_acc=[1, 1, 1], external=[0, 0, 0], corr=[-0.99, 0, 0.99])
     make(u_s=[-1.0, -2.0, -3.0], unit="arbitrary")
 
 

@@ -31,32 +31,24 @@ def same(a: Run, b: Run) -> None:
 
 def measured(low: float, high: float) -> st.SearchStrategy[float]:
     """Numbers that a column may hold, or NaN; none so small that float64 could not square it."""
-    number = st.floats(low, high, exclude_min=low == 0, allow_nan=False).filter(
-        lambda x: x == 0 or abs(x) > 1e-90
-    )
+    number = st.floats(low, high, exclude_min=low == 0, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-90)
     return number | st.just(np.nan)
 
 
 @st.composite
 def runs(draw) -> Run:
     n = draw(st.integers(2, 5))
-    t = sorted(
-        draw(st.lists(st.integers(-5, 99) | st.floats(0, 1e4, width=16), min_size=n, max_size=n, unique=True))
-    )
+    t = sorted(draw(st.lists(st.integers(-5, 99) | st.floats(0, 1e4, width=16), min_size=n, max_size=n, unique=True)))
     limits = {column.name: (max(column.low, -1e90), min(column.high, 1e90)) for column in SERIES}
     limits["corr"] = (-0.9, 0.9)
     series = {
         name: draw(st.lists(measured(*limits[name]), min_size=n, max_size=n))
         for name in draw(st.lists(st.sampled_from(SERIES_NAMES), unique=True, max_size=4))
     }
-    series["u_s"] = draw(
-        st.lists(st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-9), min_size=n, max_size=n)
-    )
+    series["u_s"] = draw(st.lists(st.floats(-1e3, 1e3).filter(lambda x: abs(x) > 1e-9), min_size=n, max_size=n))
     clock = draw(st.sampled_from(CLOCKS))
     taken = {*SERIES_NAMES, "run", "unit", "clock", clock}
-    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(
-        string.punctuation, max_size=3
-    )
+    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(string.punctuation, max_size=3)
     names = (text | st.sampled_from(TIME_NAMES)).filter(
         lambda s: s and s == s.strip() and s.isprintable() and s.casefold() not in taken
     )
@@ -108,15 +100,9 @@ def test_every_format(tmp_path, suffix):
 def test_text_is_readable(tmp_path):
     path = write_run(RUN, tmp_path / "x.csv")
     third = repr(1 / 3)
-    assert (
-        path.read_bytes().decode()
-        == f"run,epoch,u_s,u_v,auc\na,0,0.1,{third},0.5\na,1,-0.0,,{float(2**60)}\n"
-    )
+    assert path.read_bytes().decode() == f"run,epoch,u_s,u_v,auc\na,0,0.1,{third},0.5\na,1,-0.0,,{float(2**60)}\n"
     path = write_run(RUN, tmp_path / "x.jsonl")
-    assert (
-        path.read_text().splitlines()[0]
-        == f'{{"run": "a", "epoch": 0, "u_s": 0.1, "u_v": {third}, "auc": 0.5}}'
-    )
+    assert path.read_text().splitlines()[0] == f'{{"run": "a", "epoch": 0, "u_s": 0.1, "u_v": {third}, "auc": 0.5}}'
 
 
 def test_equal_runs_give_equal_files(tmp_path):
@@ -141,9 +127,7 @@ def test_existing_file(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("precious")
     path.chmod(0o640)
-    with pytest.raises(
-        InputError, match=r"x\.csv: exists already\. Choose another name, or pass overwrite=True"
-    ):
+    with pytest.raises(InputError, match=r"x\.csv: exists already\. Choose another name, or pass overwrite=True"):
         write_run(RUN, path)
     assert path.read_text() == "precious"
     write_run(RUN, path, overwrite=True)

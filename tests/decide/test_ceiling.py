@@ -49,12 +49,19 @@ def test_a_clock_that_starts_late_changes_nothing():
     run = gd.simulate(gd.laws.shared_rate(), TS, noise=0.01, key=3)
     late = dataclasses.replace(run, t=run.t + 5000)
     a, b = (gd.ceiling(gd.fit(r, gd.laws.shared_rate(), key=0)) for r in (run, late))
-    np.testing.assert_allclose(a.summary()["u_s"]["q50"], b.summary()["u_s"]["q50"], atol=0.2 * a.summary()["u_s"]["sd"])
+    np.testing.assert_allclose(
+        a.summary()["u_s"]["q50"], b.summary()["u_s"]["q50"], atol=0.2 * a.summary()["u_s"]["sd"]
+    )
     np.testing.assert_allclose(np.median(a.rest), np.median(b.rest), atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("more", "message"), [({"tolerance": -1.0}, "positive"), ({"tolerance": float("nan")}, "positive"), ({"prompts": "old"}, "Allowed: new, same")]
+    ("more", "message"),
+    [
+        ({"tolerance": -1.0}, "positive"),
+        ({"tolerance": float("nan")}, "positive"),
+        ({"prompts": "old"}, "Allowed: new, same"),
+    ],
 )
 def test_bad_arguments_are_refused(learning_fit, more, message):
     with pytest.raises(gd.InputError, match=message):

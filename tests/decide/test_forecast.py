@@ -46,7 +46,12 @@ def test_far_forecasts_approach_the_ceiling(learning_fit):
 
 @pytest.mark.parametrize(
     ("ts", "message"),
-    [([], "at least one"), ([np.nan], "finite"), ([3.0, 2.0], "increase"), ([-1.0, 2.0], "before the first checkpoint")],
+    [
+        ([], "at least one"),
+        ([np.nan], "finite"),
+        ([3.0, 2.0], "increase"),
+        ([-1.0, 2.0], "before the first checkpoint"),
+    ],
 )
 def test_impossible_times_are_refused(learning_fit, ts, message):
     with pytest.raises(gd.InputError, match=message):

@@ -87,7 +87,9 @@ DEGENERATE = {
 def test_degenerate_limits_are_right_in_value_and_gradient(x):
     x = jnp.asarray(x)
     np.testing.assert_allclose(
-        np.stack([gd.solve(law_of(*x), TS).u_s, gd.solve(law_of(*x), TS).u_v]), scipy_solution(law_of(*x), TS), atol=1e-8
+        np.stack([gd.solve(law_of(*x), TS).u_s, gd.solve(law_of(*x), TS).u_v]),
+        scipy_solution(law_of(*x), TS),
+        atol=1e-8,
     )
     exact, ode = (jax.grad(total)(x, r) for r in ("exact", "ode"))
     assert np.isfinite(exact).all()

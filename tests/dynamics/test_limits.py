@@ -28,7 +28,8 @@ def test_ceiling_in_the_papers_coefficients():
 
 
 @pytest.mark.parametrize(
-    ("alpha", "beta", "gap", "expected"), [(0.5, 0.5, 0.3, np.nan), (0.2, 0.5, 0.3, np.nan), (0.2, 0.5, 0.06, 1.0)]
+    ("alpha", "beta", "gap", "expected"),
+    [(0.5, 0.5, 0.3, np.nan), (0.2, 0.5, 0.3, np.nan), (0.2, 0.5, 0.06, 1.0)],
 )
 def test_a_gap_that_does_not_shrink_has_no_limit_unless_at_rest(alpha, beta, gap, expected):
     law = GapLaw(LinearPotential(1.0, 0.06), ConstantResponse(alpha, beta), 1.0, 1.0 - gap)
@@ -73,7 +74,19 @@ def test_sensitivities_equal_finite_differences(of):
     for name in x:
         low, high = ({**x, name: x[name] + h} for h in (-1e-6, 1e-6))
         ends = [
-            float(getattr(gd.limits(GapLaw(LinearPotential(v["k"], v["b"]), ConstantResponse(v["alpha"], v["beta"]), v["u_s0"], v["u_v0"])), of))
+            float(
+                getattr(
+                    gd.limits(
+                        GapLaw(
+                            LinearPotential(v["k"], v["b"]),
+                            ConstantResponse(v["alpha"], v["beta"]),
+                            v["u_s0"],
+                            v["u_v0"],
+                        )
+                    ),
+                    of,
+                )
+            )
             for v in (low, high)
         ]
         assert found[name] == pytest.approx((ends[1] - ends[0]) / 2e-6, abs=1e-6)
@@ -86,7 +99,12 @@ def test_the_gauge_has_no_effect_on_the_ceiling():
 
 
 def test_limits_of_a_batch():
-    laws = GapLaw(LinearPotential(jnp.ones(3), jnp.full(3, BB)), ConstantResponse(jnp.full(3, A), jnp.asarray([0.1, 0.3, 0.9])), jnp.ones(3), jnp.full(3, 0.6))
+    laws = GapLaw(
+        LinearPotential(jnp.ones(3), jnp.full(3, BB)),
+        ConstantResponse(jnp.full(3, A), jnp.asarray([0.1, 0.3, 0.9])),
+        jnp.ones(3),
+        jnp.full(3, 0.6),
+    )
     ends = gd.limits(laws)
     assert ends.u_s_inf.shape == (3,)
     assert np.isnan(ends.u_s_inf[2])

@@ -76,7 +76,9 @@ def test_forward_mode():
         return gd.solve(law, TS, "ode", adjoint=diffrax.ForwardMode()).u_s[-1]
 
     forward = jax.jacfwd(last)(0.5)
-    exact = jax.grad(lambda r: gd.solve(gd.laws.shared_rate().build({**gd.laws.shared_rate().example, "rate": r}), TS).u_s[-1])(0.5)
+    exact = jax.grad(
+        lambda r: gd.solve(gd.laws.shared_rate().build({**gd.laws.shared_rate().example, "rate": r}), TS).u_s[-1]
+    )(0.5)
     assert forward == pytest.approx(float(exact), abs=1e-6)
 
 
@@ -97,7 +99,10 @@ def test_tolerance_and_units_do_not_interfere():
         (lambda law: gd.solve(law, [0.0, np.nan]), "finite"),
         (lambda law: gd.solve(law, [1.0, 0.5], "ode"), "increase"),
         (lambda law: gd.solve(law, [-1.0, 0.5], "ode"), "start at or after"),
-        (lambda law: gd.solve(GapLaw(Exploding(), ConstantResponse(1, 0), 1, 0), TS, "exact"), "no closed form"),
+        (
+            lambda law: gd.solve(GapLaw(Exploding(), ConstantResponse(1, 0), 1, 0), TS, "exact"),
+            "no closed form",
+        ),
     ],
 )
 def test_bad_calls_say_what_is_wrong(call, message):

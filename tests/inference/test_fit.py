@@ -27,7 +27,15 @@ def recovered():
 
 
 def test_truth_is_recovered(recovered):
-    truth = {**TRUTH, "u_s_inf": 0.5, "u_v_inf": 0.45, "alpha": 0.5 / 0.7, "beta": 0.15 / 0.7, "b": 0.05, "sigma": 0.01}
+    truth = {
+        **TRUTH,
+        "u_s_inf": 0.5,
+        "u_v_inf": 0.45,
+        "alpha": 0.5 / 0.7,
+        "beta": 0.15 / 0.7,
+        "b": 0.05,
+        "sigma": 0.01,
+    }
     for name, value in truth.items():
         s = recovered.summary[name]
         assert abs(s.mean - value) < 4 * s.sd, name
@@ -44,7 +52,10 @@ def agree(one: gd.Fit, other: gd.Fit) -> None:
     for name, a in one.summary.items():
         b = other.summary[name]
         assert abs(a.mean - b.mean) < 5 * np.hypot(mcse(a), mcse(b)), name
-        if name not in ("alpha", "beta"):  # their tails are too heavy (1/(1 - rho)) for an sd from a few thousand draws
+        if name not in (
+            "alpha",
+            "beta",
+        ):  # their tails are too heavy (1/(1 - rho)) for an sd from a few thousand draws
             assert a.sd == pytest.approx(b.sd, rel=0.1), name
 
 
@@ -73,7 +84,11 @@ def test_routes_give_the_same_log_density():
     for route in ("exact", "ode"):
         model, obs, _ = prepare(run, gd.laws.shared_rate(), route=route)
         names = sampled_sites(model, obs)
-        f = jax.jit(jax.vmap(jax.value_and_grad(lambda z, m=model, o=obs, n=names: log_density(m, o)(dict(zip(n, z, strict=True))))))
+        f = jax.jit(
+            jax.vmap(
+                jax.value_and_grad(lambda z, m=model, o=obs, n=names: log_density(m, o)(dict(zip(n, z, strict=True))))
+            )
+        )
         found[route] = f(np.random.default_rng(0).uniform(-1.5, 1.5, (20, len(names))))
     np.testing.assert_allclose(found["ode"][0], found["exact"][0], rtol=1e-6)
     size = np.abs(found["exact"][1]).max(-1, keepdims=True)
@@ -92,7 +107,7 @@ def test_routes_give_the_same_posterior():
         assert abs(a.mean - b.mean) < 5 * np.hypot(mcse(a), mcse(b)), name
 
 
-@pytest.mark.parametrize("coordinates", [c for c in gd.laws.shared_rate().family[1:]], ids=lambda c: ",".join(c.names[:3]))
+@pytest.mark.parametrize("coordinates", gd.laws.shared_rate().family[1:], ids=lambda c: ",".join(c.names[:3]))
 def test_every_set_of_coordinates_can_be_fitted(coordinates):
     known = {**TRUTH, "u_s_inf": 0.5, "u_v_inf": 0.45, "alpha": 0.5 / 0.7, "beta": 0.15 / 0.7, "b": 0.05}
     positive = {n: dist.LogNormal(np.log(known[n]), 1.0) for n in ("alpha", "beta") if n in coordinates.names}
@@ -175,7 +190,9 @@ FINDINGS = {
     "short_run": lambda: gd.simulate(LAW, TS / 20, noise=0.01, key=0),
     "no_u_v": lambda: dataclasses.replace(gd.simulate(LAW, TS, noise=0.01, key=0), u_v=None),
     "no_standard_errors": lambda: gd.simulate(LAW, TS, noise=0.01, key=0),
-    "ceiling_below_zero": lambda: gd.simulate(gd.laws.shared_rate(u_s0=0.4, u_v0=0.1, gap_inf=0.01, rho=0.3), TS / 20, noise=0.01, key=0),
+    "ceiling_below_zero": lambda: gd.simulate(
+        gd.laws.shared_rate(u_s0=0.4, u_v0=0.1, gap_inf=0.01, rho=0.3), TS / 20, noise=0.01, key=0
+    ),
     "external_data": lambda: gd.datasets.external_early(),
     "solver_rises": lambda: gd.simulate(gd.laws.shared_rate(gap_inf=0.6), TS, noise=0.01, key=0),
 }
@@ -198,7 +215,12 @@ def test_findings_stay_silent_on_a_healthy_run():
 
 
 def test_a_sampler_in_trouble_is_reported():
-    fit = gd.fit(gd.simulate(LAW, TS, noise=0.01, key=0), gd.laws.shared_rate(), key=0, engine=NUTS(chains=4, warmup=20, draws=20))
+    fit = gd.fit(
+        gd.simulate(LAW, TS, noise=0.01, key=0),
+        gd.laws.shared_rate(),
+        key=0,
+        engine=NUTS(chains=4, warmup=20, draws=20),
+    )
     assert {"ess"} <= {f.code for f in fit.findings}
 
 
@@ -261,7 +283,12 @@ def test_the_posterior_is_one_batch_of_laws(recovered):
 
 @pytest.mark.parametrize(
     ("engine", "message"),
-    [("gibbs", "unknown engine"), (NUTS(chains=0), "chains=0"), (NUTS(target_acceptance=1.5), "in \\(0, 1\\)"), (3, "give a name")],
+    [
+        ("gibbs", "unknown engine"),
+        (NUTS(chains=0), "chains=0"),
+        (NUTS(target_acceptance=1.5), "in \\(0, 1\\)"),
+        (3, "give a name"),
+    ],
 )
 def test_bad_engines_are_refused(engine, message):
     with pytest.raises(gd.InputError, match=message):

@@ -68,7 +68,9 @@ def test_the_common_error_integrates_out():
 
 def test_drawn_common_errors_have_the_exact_posterior():
     """z and y are jointly Gaussian: E[z|y] = C_zy C_yy^-1 (y - mean), Cov[z|y] = R - C_zy C_yy^-1 C_yz."""
-    z = np.asarray(jax.vmap(lambda k: errors().draw_offset(k, jnp.asarray(Y)))(jax.random.split(jax.random.key(2), 100_000)))
+    z = np.asarray(
+        jax.vmap(lambda k: errors().draw_offset(k, jnp.asarray(Y)))(jax.random.split(jax.random.key(2), 100_000))
+    )
     keep, r = MASK.reshape(-1), CORR.mean()
     loading = np.zeros((2, 2 * N))  # dy/dz
     for a, share in enumerate((0.6, 0.3)):
@@ -77,7 +79,9 @@ def test_drawn_common_errors_have_the_exact_posterior():
     c_zy = (prior @ loading)[:, keep]
     gain = c_zy @ np.linalg.inv(dense_covariance((0.6, 0.3), (0.05, 0.02), CORR, MASK, SE))
     cov = prior - gain @ c_zy.T
-    np.testing.assert_allclose(z.mean(0), gain @ (Y - MEAN).reshape(-1)[keep], atol=5 * np.sqrt(cov.diagonal().max() / 1e5))
+    np.testing.assert_allclose(
+        z.mean(0), gain @ (Y - MEAN).reshape(-1)[keep], atol=5 * np.sqrt(cov.diagonal().max() / 1e5)
+    )
     np.testing.assert_allclose(np.cov(z.T), cov, atol=0.01)
 
 

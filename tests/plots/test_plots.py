@@ -131,9 +131,7 @@ def test_trajectory_curves_are_those_of_the_fit_at_checkpoints():
     expected = fit.curves(t, prompts="same", draws=DRAWS)
     fine = _smooth_curves(fit, np.sort(np.r_[t, t[:-1] + 0.5]))
     for name in ("u_s", "u_v", "gap"):
-        np.testing.assert_allclose(
-            getattr(fine, name)[:, ::2], getattr(expected, name), rtol=1e-9, atol=1e-12
-        )
+        np.testing.assert_allclose(getattr(fine, name)[:, ::2], getattr(expected, name), rtol=1e-9, atol=1e-12)
 
 
 def test_forecast_can_be_left_out_and_time_before_the_data_is_refused(fit):

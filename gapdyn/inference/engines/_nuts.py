@@ -147,7 +147,7 @@ def _start(model: Model, obs: Observations, target: float, chains: int, seed: An
 @functools.partial(jax.jit, static_argnums=0)
 def _advance(model: Model, target: Any, carry: Any, keys: Any, schedule: Any, obs: Observations) -> Any:
     density = _flat_log_density(model, obs)
-    kernel = nuts.build_kernel()
+    kernel: Any = nuts.build_kernel()
     da_init, da_update, da_final = dual_averaging_adaptation(target)
     _, mm_update, mm_final = mass_matrix_adaptation(is_diagonal_matrix=False)
 
@@ -156,7 +156,11 @@ def _advance(model: Model, target: Any, carry: Any, keys: Any, schedule: Any, ob
         step = da_update(step, acceptance)
         mass = jax.lax.cond(stage == SLOW, lambda m: mm_update(m, position), lambda m: m, mass)
         step, mass = jax.lax.cond(
-            window_ends == 1, lambda s, m: (da_init(da_final(s)), mm_final(m)), lambda s, m: (s, m), step, mass
+            window_ends == 1,
+            lambda s, m: (da_init(da_final(s)), mm_final(m)),
+            lambda s, m: (s, m),
+            step,
+            mass,
         )
         return _Carry(position, _Adaptation(step, mass), jnp.exp(step.log_step_size))
 

@@ -1,0 +1,37 @@
+"""Benchmarks run in a quick mode, and the figures in README are those of their stored results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("script", [["coverage.py", "--runs", "2"]], ids=lambda s: s[0])
+def test_benchmark_runs(script):
+    done = subprocess.run([sys.executable, *script], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_first_run_benchmark_runs():
+    done = subprocess.run(
+        [sys.executable, "first_run.py", "--quick"], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_readme_shows_the_stored_results():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import coverage
+    import first_run
+
+    readme = (ROOT / "README.md").read_text()
+    for module, name in ((first_run, "first_run"), (coverage, "coverage")):
+        result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+        assert module.table(result) in readme

@@ -1,0 +1,30 @@
+"""Every notebook runs from top to bottom; each ends by asserting what it claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_runs(path: Path):
+    notebook = nbformat.read(path, as_version=4)
+    assert "assert" in notebook.cells[-1].source
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    shown = [o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
+    plotted = [c for c in notebook.cells if c.cell_type == "code" and "gd.plots." in c.source]
+    assert len(shown) == len(plotted), "a figure is shown once, for every call that makes one"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_stored_outputs_are_of_this_notebook(path: Path):
+    """Readers see the outputs on the web: they are stored, complete, and without errors."""
+    notebook = nbformat.read(path, as_version=4)
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
+    assert not [o for c in code for o in c.outputs if o.output_type == "error"]

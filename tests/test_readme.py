@@ -1,0 +1,56 @@
+"""README's code runs, its commands are the ones that CI runs, its glossary is the sites table."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gapdyn.inference import SITES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+
+
+def test_python_blocks_run(tmp_path):
+    """All blocks in order in one process, as a reader would paste them; `run.csv` is a bundled run."""
+    assert blocks("python")
+    code = "import gapdyn as gd\ngd.write_run(gd.datasets.inner_learning(), 'run.csv')\n" + "\n".join(blocks("python"))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ceiling of inner_learning" in done.stdout
+
+
+def test_the_two_commands_stand_first_and_ci_runs_the_second():
+    first = blocks("bash")[0].strip().splitlines()
+    assert len(first) == 2
+    assert "gapdyn demo" in first[0]
+    assert first[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_shell_commands_name_real_options():
+    from gapdyn.cli._parser import build
+
+    parser = build()
+    for line in "\n".join(blocks("bash")[1:]).splitlines():
+        if line.startswith("gapdyn "):
+            parser.parse_args(line.split("#")[0].replace("'", "").split()[1:])
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_glossary_is_the_sites_table(name):
+    site = SITES[name]
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
+    assert [c.strip() for c in row.strip("|").split("|")][1:] == [site.symbol, site.meaning, site.support, site.prior]
+
+
+def test_links_point_at_files():
+    for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
