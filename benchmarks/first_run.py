@@ -84,10 +84,10 @@ def table(result: dict) -> str:
     rows = [
         "| | first run, cold | second run | warm sampling | effective draws/s | ceiling, mean ± sd |",
         "|---|---|---|---|---|---|",
-        f"| `gapdyn fit` | {ours['cold']:.1f} s | {ours['second']:.1f} s | {ours['warm']:.2f} s | {ours['ess_per_s']:.0f} "
-        f"| {mean_sd(ours)} |",
-        f"| NumPyro MCMC + adaptive Diffrax | {peer['cold']:.0f} s | as cold | {peer['warm']:.0f} s | {peer['ess_per_s']:.1f} "
-        f"| {mean_sd(peer)} |",
+        f"| `gapdyn fit` | {ours['cold']:.1f} s | {ours['second']:.1f} s | {ours['warm']:.2f} s "
+        f"| {ours['ess_per_s']:.0f} | {mean_sd(ours)} |",
+        f"| NumPyro MCMC + adaptive Diffrax | {peer['cold']:.0f} s | as cold | {peer['warm']:.0f} s "
+        f"| {peer['ess_per_s']:.1f} | {mean_sd(peer)} |",
     ]
     return "\n".join(rows)
 

@@ -12,18 +12,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def run_benchmark(arguments: list[str]) -> None:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("script", [["coverage.py", "--runs", "2"]], ids=lambda s: s[0])
 def test_benchmark_runs(script):
-    done = subprocess.run([sys.executable, *script], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_benchmark(script)
 
 
 @pytest.mark.slow
 def test_first_run_benchmark_runs():
-    done = subprocess.run(
-        [sys.executable, "first_run.py", "--quick"], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_benchmark(["first_run.py", "--quick"])
 
 
 def test_readme_shows_the_stored_results():

@@ -15,7 +15,8 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.i
 def test_notebook_runs(path: Path):
     notebook = nbformat.read(path, as_version=4)
     assert "assert" in notebook.cells[-1].source
-    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    where = {"metadata": {"path": path.parent}}
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
     shown = [o for c in notebook.cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
     plotted = [c for c in notebook.cells if c.cell_type == "code" and "gd.plots." in c.source]
     assert len(shown) == len(plotted), "a figure is shown once, for every call that makes one"

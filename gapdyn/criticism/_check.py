@@ -161,12 +161,10 @@ _MEANING = {
 
 def _findings(run: Run, kind: str, statistics: Mapping[str, Statistic]) -> list[Finding]:
     surprising = {name: s for name, s in statistics.items() if s.surprising}
-    outliers = {
-        k: s
-        for k, s in surprising.items()
-        if kind == "posterior" and k.startswith(("largest_residual", "spike")) and s.p < 0.5
-    }
-    bends = {k: s for k, s in surprising.items() if k not in outliers}
+    bends = {k: s for k, s in surprising.items() if kind == "prior" or not k.startswith(("spike", "largest_residual"))}
+    # where the law bends otherwise, its largest residual says the same again
+    told = "spike" if bends else ("spike", "largest_residual")
+    outliers = {k: s for k, s in surprising.items() if k not in bends and s.p < 0.5 and k.startswith(told)}
     found = []
     if bends:
         remedy = "The ceiling is this law's opinion, not the data's: do not report its interval alone."

@@ -179,7 +179,7 @@ def prepare(
 
 
 def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
-    """Whether the law's centring applies: its parameter is free, lives on the whole line, and the others are at hand."""
+    """Whether the law's centring applies: its parameter is free and on the whole line, the others are at hand."""
     centring = law.centring
     return (
         centring is not None

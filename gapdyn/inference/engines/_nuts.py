@@ -56,7 +56,7 @@ class NUTS:
         keys = jax.random.split(k_steps, total)
         collected: list[Any] = []
         first = 0.0
-        with progress_bar(total, "sampling", progress) as bar:
+        with progress_bar(total, "compiling", progress) as bar:
             for at in range(0, total, BLOCK):
                 block = slice(at, at + BLOCK)
                 state, out = _advance(model, self.target_acceptance, state, keys[block], schedule[block], obs)
@@ -64,6 +64,7 @@ class NUTS:
                     collected.append(jax.tree.map(np.asarray, out))
                 jax.block_until_ready(state)
                 first = first or time.perf_counter() - began
+                bar.set_description("sampling", refresh=False)
                 bar.update(BLOCK)
         steps: _Step = jax.tree.map(lambda *x: np.concatenate(x), *collected)
         kept = self.draws  # the blocks may begin with the last steps of the warm-up
