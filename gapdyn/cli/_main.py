@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .._check import InputError
 from ._output import Failed, say
@@ -25,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(argv)
         who = f"gapdyn {arguments.command}"
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _interrupts_arrive():
             # what overflows shows in the findings; NumPy's remarks on its own source lines help nobody here
             warnings.simplefilter("ignore", RuntimeWarning)
             code = _run(arguments)
@@ -71,6 +75,31 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         from ._fit import run
     return run(arguments)
+
+
+@contextlib.contextmanager
+def _interrupts_arrive() -> Iterator[None]:
+    """Ctrl-C that arrives in a callback of JAX's garbage collection would be dropped there: send it once more."""
+    usual = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(0.05, _interrupt).start()  # not now: we still are inside that callback
+        else:
+            usual(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
+
+
+def _interrupt() -> None:
+    if hasattr(signal, "pthread_kill"):  # wakes a sleeping main thread, too
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _leave(code: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._check import InputError
-from ._names import CLOCKS, ENGINES, LAWS, NOISES, ROUTES, UNITS
+from ._names import CLOCKS, ENGINES, EXCESSES, LAWS, NOISES, ROUTES, UNITS
 from ._values import (
     Named,
     assignment,
@@ -156,6 +156,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     _add_law(parser, "hold a parameter of the law fixed; may be repeated")
     add("--prior", prior_assignment, _PRIOR_HELP, action=Named, default={}, metavar="NAME=DIST")
     add("--noise", one_of("noise", NOISES), f"{_or(NOISES)} {_DEFAULT}", default=NOISES[0])
+    one = "one noise (sigma) of u_s and u_v, or two (sigma_s, sigma_v)"
+    add("--excess", one_of("excess", EXCESSES), f"{_or(EXCESSES)}: {one} {_DEFAULT}", default=EXCESSES[0])
     part = "part of se^2 common to all checkpoints, in [0,1] (default inferred)"
     add("--shared", share, part, default="infer", metavar="C")
     add("--engine", one_of("engine", ENGINES), f"{_or(ENGINES)} {_DEFAULT}", default=ENGINES[0])

@@ -115,7 +115,7 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
         key=arguments.seed,
         engine=dataclasses.replace(engines.as_engine(arguments.engine), **given),
         prior={name: p for name, p in priors.items() if name not in own},
-        likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared),
+        likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared, excess=arguments.excess),
         route=arguments.route,
     )
 

@@ -105,7 +105,7 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     ----------
     fit : the posterior.
     tolerance : the rest of the solver's fall, in the run's unit, that counts as finished; default 5% of the median
-        total gain.
+        total gain (of the run's size, where that gain is 0).
     prompts : "new" for the capability limit (standard errors over prompts count in full), "same" for the limit of the
         measured curves.
 
@@ -118,7 +118,7 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     draws = fit.flat
     gain = draws["u_s0"] - draws["u_s_inf"]
     if tolerance is None:
-        tolerance = 0.05 * abs(float(np.median(gain)))
+        tolerance = 0.05 * (abs(float(np.median(gain))) or fit.scale.size)
     if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
     elapsed = fit.data.t[-1] - fit.data.t[0]

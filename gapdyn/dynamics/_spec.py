@@ -60,6 +60,7 @@ class LawSpec:
     equation: str
     source: str
     example: Mapping[str, float]
+    supports: Mapping[str, tuple[float, float]]
     family: tuple[Coordinates, ...]
     build: Callable[[Values], GapLaw]
     outputs: Callable[[GapLaw], dict[str, Any]]
@@ -74,6 +75,8 @@ class LawSpec:
             if name not in known:
                 raise InputError(f"law {self.name!r} has no parameter {name!r}. {did_you_mean(name, known)}")
             given[name] = _number_or_prior(self.name, name, value)
+            if isinstance(given[name], float):
+                self._check_support(name, given[name])
         chosen = next((c for c in self.family if set(given) <= set(c.names)), None)
         if chosen is None:
             sets = "; ".join("(" + ", ".join(c.names) + ")" for c in self.family)
@@ -83,6 +86,11 @@ class LawSpec:
             )
         object.__setattr__(self, "given", MappingProxyType(given))
         object.__setattr__(self, "coordinates", chosen)
+
+    def _check_support(self, name: str, value: float) -> None:
+        low, high = self.supports.get(name, (-math.inf, math.inf))
+        if not low <= value < high:
+            raise InputError(f"law {self.name!r}: {name}={value:g} is not in [{low:g}, {high:g}).")
 
     @property
     def fixed(self) -> dict[str, float]:
@@ -113,7 +121,16 @@ class LawSpec:
         example = self.build(self.example)
         everything = {**self.example, **{k: float(v) for k, v in self.outputs(example).items()}}
         values = {n: spec.fixed.get(n, everything.get(n)) for n in spec.coordinates.names}
-        return self.build(spec.coordinates.resolve(values))
+        stated = ", ".join(f"{k}={v:g}" for k, v in values.items())
+        try:
+            canonical = spec.coordinates.resolve(values)
+            for name, value in canonical.items():
+                self._check_support(name, value)
+        except ZeroDivisionError:
+            raise InputError(f"law {self.name!r}: {stated} do not determine a law (a division by zero).") from None
+        except InputError as error:
+            raise InputError(f"{error} It follows from {stated}.") from None
+        return self.build(canonical)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={_short(v)}" for k, v in self.given.items())

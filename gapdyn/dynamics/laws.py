@@ -17,6 +17,7 @@ from ._spec import Centring, Coordinates, LawSpec, Values
 
 _EXAMPLE = {"rate": 0.5, "rho": 0.3, "gap_inf": 0.05, "u_s0": 1.0, "u_v0": 0.6}
 _START = ("u_s0", "u_v0")
+_SUPPORTS = {"rate": (0.0, math.inf), "rho": (0.0, 1.0), "alpha": (0.0, math.inf), "beta": (0.0, math.inf)}
 
 
 def _canonical(values: Values, rate: Any, rho: Any, gap_inf: Any) -> dict[str, Any]:
@@ -128,6 +129,7 @@ def shared_rate(
         equation="G = G_inf + (G_0 - G_inf) exp(-rate t); U_s, U_v relax at the same rate",
         source="Sun et al. 2025, arXiv:2507.00075, section 3",
         example=_EXAMPLE,
+        supports=_SUPPORTS,
         family=_shared_rate_family(gauge),
         build=build,
         outputs=outputs,

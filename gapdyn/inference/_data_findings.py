@@ -32,7 +32,7 @@ def data_findings(run: Run, draws: Mapping[str, Any]) -> list[Finding]:
         z = float(np.mean(draws[f"offset_{x}"])) if f"offset_{x}" in draws else 0.0
         if abs(z) > 2.5:
             text = (
-                f"The common error of u_{x} is put at {z:.1f} standard errors: the law leans on it to mend its misfit."
+                f"The common error of u_{x} is put at {z:.3g} standard errors: the law leans on it to mend its misfit."
             )
             remedy = "Read the ceiling for the same prompts beside that for new ones; try gd.Likelihood(shared=0.0)."
             found.append(Finding("warning", f"common_error_{x}", text, remedy))

@@ -158,7 +158,10 @@ def prepare(
     if not isinstance(law, LawSpec):
         raise InputError(f"law={law!r} is not a law to fit. Use one of gapdyn.laws, such as gd.laws.shared_rate().")
     if not run.measured:
-        raise InputError(f"run {run.name!r} measures neither u_s nor u_v; law {law.name!r} describes these two.")
+        raise InputError(
+            f"run {run.name!r} measures neither u_s nor u_v, and law {law.name!r} describes these two. "
+            "If the log has them under other names: columns={'u_s': NAME, 'u_v': NAME}."
+        )
     scale = Scale.of(run)
     level = max((float(np.nanmax(np.abs(getattr(run, s)))) for s in run.measured), default=0.0)
     if not scale.size > 1e-9 * level:

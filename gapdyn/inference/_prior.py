@@ -43,8 +43,11 @@ def default_prior(name: str, run: Run, scale: Scale) -> dist.Distribution:
         return dist.LogNormal(at(math.log(1.5)), at(1.25))
     if name in ("alpha", "beta"):
         return dist.LogNormal(at(math.log(2.0 if name == "alpha" else 0.5)), at(1.25))
-    if name in ("rho", "shared_s", "shared_v"):
+    if name == "rho":
         return dist.Uniform(at(0.0), at(1.0))
+    if name in ("shared_s", "shared_v"):
+        # prompts are either kept over a run or drawn afresh: the ends are likelier than the middle
+        return dist.Beta(at(0.5), at(0.5))
     if name in ("gap_inf", "b", "offset_s", "offset_v"):
         return dist.Normal(at(0.0), at(1.0))
     if name in ("u_s0", "u_v0"):
@@ -116,7 +119,14 @@ def _check_prior(name: str, prior: Any) -> None:
         )
     if prior.is_discrete:
         raise InputError(f"prior for {name!r}: {type(prior).__name__} is discrete; parameters are continuous.")
-    ends = np.asarray(biject_to(prior.support)(jnp.asarray([-15.0, 15.0])), np.float64)
+    try:
+        ends = np.asarray(biject_to(prior.support)(jnp.asarray([-15.0, 15.0])), np.float64)
+    except NotImplementedError:
+        ends = np.zeros(2)
+    if not np.ptp(ends) > 0:
+        raise InputError(
+            f"prior for {name!r}: {type(prior).__name__} has no width. To fix a number say so in the law: {name}=0.3."
+        )
     low, high = _LOWER.get(name, -np.inf), _UPPER.get(name, np.inf)
     slack = 1e-6 * max(1.0, abs(low) if math.isfinite(low) else 1.0)
     if ends.min() < low - slack or ends.max() > high + slack:

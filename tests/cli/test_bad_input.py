@@ -183,6 +183,7 @@ CASES = [
     option("unknown_engine", f"{FIT} --engine stan", "--engine", "'stan'", "nuts"),
     option("unknown_route", f"{FIT} --route oed", "--route", "'oed'", "'ode'"),
     option("unknown_noise", f"{FIT} --noise cauchy", "--noise", "'cauchy'", "student_t"),
+    option("unknown_excess", f"{FIT} --excess two", "--excess", "'two'", "separate"),
     option("shared", f"{FIT} --shared 2", "--shared", "'2'", "between 0 and 1"),
     option(
         "unknown_prior",

@@ -20,6 +20,7 @@ def test_names_are_those_of_the_library():
     assert ("auto", *gd.engines.ALL_ENGINES) == _names.ENGINES
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
+    assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
 
 
 def test_every_support_of_the_sites_table_is_known():

@@ -122,6 +122,8 @@ def test_default_priors_are_weakly_informative_on_any_scale(size):
         ({"rho": 0.3}, "not a NumPyro distribution"),
         ({"rho": dist.Uniform(0, 1).expand([2])}, "one number"),
         ({"gap_inf": dist.Poisson(3.0)}, "discrete"),
+        ({"gap_inf": dist.Delta(0.1)}, "has no width"),
+        ({"rate": dist.LogUniform(0.5, 0.5)}, "has no width"),
         ({"gamma": dist.Normal(0.0, 1.0)}, "no such parameter"),
     ],
 )
