@@ -49,6 +49,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^the name of a run ", "--name: the name of a run "),
     # laws, priors, engines
     (r"^prior for '(\w+)'", r"--prior \1"),
+    (r"^law '(\w+)': (\w+)=([^ ,]+), but", r"--fix \2=\3, but"),
     (r"^law '(\w+)': (\w+)=", r"--law \1: \2="),
 )
 

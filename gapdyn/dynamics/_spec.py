@@ -60,7 +60,7 @@ class LawSpec:
     equation: str
     source: str
     example: Mapping[str, float]
-    supports: Mapping[str, tuple[float, float]]
+    supports: Mapping[str, str]
     family: tuple[Coordinates, ...]
     build: Callable[[Values], GapLaw]
     outputs: Callable[[GapLaw], dict[str, Any]]
@@ -88,9 +88,11 @@ class LawSpec:
         object.__setattr__(self, "coordinates", chosen)
 
     def _check_support(self, name: str, value: float) -> None:
-        low, high = self.supports.get(name, (-math.inf, math.inf))
-        if not low <= value < high:
-            raise InputError(f"law {self.name!r}: {name}={value:g} is not in [{low:g}, {high:g}).")
+        if not self._supported(name, value):
+            raise InputError(f"law {self.name!r}: {name}={value:g}, but it must be {self.supports[name]}.")
+
+    def _supported(self, name: str, value: float) -> bool:
+        return name not in self.supports or _SUPPORTED[self.supports[name]](value)
 
     @property
     def fixed(self) -> dict[str, float]:
@@ -124,17 +126,24 @@ class LawSpec:
         stated = ", ".join(f"{k}={v:g}" for k, v in values.items())
         try:
             canonical = spec.coordinates.resolve(values)
-            for name, value in canonical.items():
-                self._check_support(name, value)
         except ZeroDivisionError:
-            raise InputError(f"law {self.name!r}: {stated} do not determine a law (a division by zero).") from None
-        except InputError as error:
-            raise InputError(f"{error} It follows from {stated}.") from None
+            raise InputError(f"law {self.name!r}: no law has {stated} (a division by zero). Change one.") from None
+        for name, value in canonical.items():
+            if not self._supported(name, value):
+                makes = f"{stated} make {name}={value:g}"
+                raise InputError(f"law {self.name!r}: {makes}, but it must be {self.supports[name]}. Change one.")
         return self.build(canonical)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={_short(v)}" for k, v in self.given.items())
         return f"gapdyn.laws.{self.name}({inside})"
+
+
+_SUPPORTED: dict[str, Callable[[float], bool]] = {
+    "> 0": lambda x: x > 0,
+    ">= 0": lambda x: x >= 0,
+    "in [0, 1)": lambda x: 0 <= x < 1,
+}
 
 
 def _number_or_prior(law: str, name: str, value: Any) -> Any:

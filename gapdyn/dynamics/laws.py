@@ -17,7 +17,7 @@ from ._spec import Centring, Coordinates, LawSpec, Values
 
 _EXAMPLE = {"rate": 0.5, "rho": 0.3, "gap_inf": 0.05, "u_s0": 1.0, "u_v0": 0.6}
 _START = ("u_s0", "u_v0")
-_SUPPORTS = {"rate": (0.0, math.inf), "rho": (0.0, 1.0), "alpha": (0.0, math.inf), "beta": (0.0, math.inf)}
+_SUPPORTS = {"rate": "> 0", "rho": "in [0, 1)", "alpha": "> 0", "beta": ">= 0"}
 
 
 def _canonical(values: Values, rate: Any, rho: Any, gap_inf: Any) -> dict[str, Any]:

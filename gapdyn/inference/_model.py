@@ -160,7 +160,7 @@ def prepare(
     if not run.measured:
         raise InputError(
             f"run {run.name!r} measures neither u_s nor u_v, and law {law.name!r} describes these two. "
-            "If the log has them under other names: columns={'u_s': NAME, 'u_v': NAME}."
+            "If the log has them under other names, read it with columns={'u_s': 'entropy'}."
         )
     scale = Scale.of(run)
     level = max((float(np.nanmax(np.abs(getattr(run, s)))) for s in run.measured), default=0.0)

@@ -119,11 +119,8 @@ def _check_prior(name: str, prior: Any) -> None:
         )
     if prior.is_discrete:
         raise InputError(f"prior for {name!r}: {type(prior).__name__} is discrete; parameters are continuous.")
-    try:
-        ends = np.asarray(biject_to(prior.support)(jnp.asarray([-15.0, 15.0])), np.float64)
-    except NotImplementedError:
-        ends = np.zeros(2)
-    if not np.ptp(ends) > 0:
+    ends = np.asarray(biject_to(prior.support)(jnp.asarray([-15.0, 15.0])), np.float64)
+    if isinstance(prior, dist.Delta) or not np.ptp(ends) > 0:
         raise InputError(
             f"prior for {name!r}: {type(prior).__name__} has no width. To fix a number say so in the law: {name}=0.3."
         )

@@ -23,13 +23,10 @@ def test_names_are_those_of_the_library():
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
 
 
-def test_every_support_of_the_sites_table_is_known():
-    from gapdyn.inference import SITES
-
-    assert {site.support for site in SITES.values()} <= set(_request.SUPPORTS)
-
-
 def test_settings_are_those_of_the_engines():
+    from gapdyn.inference.engines import _nuts
+
+    assert _request.TRIES == _nuts.TRIES
     for make in gd.engines.ALL_ENGINES.values():
         settings = make()
         assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say

@@ -45,10 +45,10 @@ def test_the_gauge_is_stated_by_the_user():
         (lambda: gd.laws.shared_rate().replace(rat=0.2), "Did you mean 'rate'"),
         (lambda: gd.laws.shared_rate(rho=dist.Beta(2, 2)).law(), "prior on 'rho'"),
         (lambda: gd.laws.shared_rate(k=0.0), "gauge"),
-        (lambda: gd.laws.shared_rate(rho=1.0), "not in \\[0, 1\\)"),
+        (lambda: gd.laws.shared_rate(rho=1.0), "must be in \\[0, 1\\)"),
         (lambda: gd.laws.shared_rate(rate=-3.0), "rate=-3"),
         (lambda: gd.laws.shared_rate(u_s_inf=1.0, u_s0=1.0, u_v_inf=0.5).law(), "division by zero"),
-        (lambda: gd.laws.shared_rate(u_s_inf=0.5, u_v_inf=0.7).law(), "It follows from"),
+        (lambda: gd.laws.shared_rate(u_s_inf=0.5, u_v_inf=0.7).law(), "make rho"),
     ],
 )
 def test_contradictions_are_named(call, message):
