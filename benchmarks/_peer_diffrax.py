@@ -1,7 +1,8 @@
 """The peer of `first_run.py`: the same model and data as a NumPyro user would write them, MCMC over an adaptive ODE.
 
 One fresh process; prints JSON. Same priors, likelihood and data (taken from gapdyn's own `prepare`), NumPyro's default
-NUTS (diagonal mass matrix, chains one after another), Diffrax Tsit5 with a PID controller at rtol 1e-6, atol 1e-8.
+NUTS (diagonal mass matrix, chains one after another), Diffrax Tsit5 with a PID controller at rtol 1e-6, atol 1e-8; a solve that
+runs out of steps rejects the proposal (`throw=False`), as an exception would end the run.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main(dataset: str, warmup: int, draws: int) -> None:
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(field), diffrax.Tsit5(), obs.ts[0], obs.ts[-1], 0.01, jnp.stack([v["u_s0"], v["u_v0"]]),
             (alpha, v["rho"] * alpha, v["gap_inf"]), saveat=diffrax.SaveAt(ts=obs.ts),
-            stepsize_controller=diffrax.PIDController(rtol=1e-6, atol=1e-8),
+            stepsize_controller=diffrax.PIDController(rtol=1e-6, atol=1e-8), throw=False,
         )  # fmt: skip
         curve = SimpleNamespace(u_s=solution.ys[:, 0], u_v=solution.ys[:, 1])
         numpyro.sample("checkpoints", ours.errors(curve, v, obs), obs=obs.y)

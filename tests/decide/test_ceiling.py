@@ -69,7 +69,7 @@ def test_bad_arguments_are_refused(learning_fit, more, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("design", ["no standard errors", "stated, fresh", "stated, half shared"])
+@pytest.mark.parametrize("design", ["no standard errors", "stated, fresh"])
 def test_the_interval_covers(design):
     """200 simulated runs, 1% noise, half a time constant to five: 86-94% cover, none fails."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
