@@ -1,8 +1,8 @@
 """The peer of `first_run.py`: the same model and data as a NumPyro user would write them, MCMC over an adaptive ODE.
 
 One fresh process; prints JSON. Same priors, likelihood and data (taken from gapdyn's own `prepare`), NumPyro's default
-NUTS (diagonal mass matrix, chains one after another), Diffrax Tsit5 with a PID controller at rtol 1e-6, atol 1e-8; a solve that
-runs out of steps rejects the proposal (`throw=False`), as an exception would end the run.
+NUTS (diagonal mass matrix, chains one after another), Diffrax Tsit5 with a PID controller at rtol 1e-6, atol 1e-8. A
+solve that runs out of steps rejects the proposal (`throw=False`); an exception would end the whole run.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
-from numpyro.distributions.transforms import AffineTransform
+from numpyro.distributions.transforms import AffineTransform, biject_to
 
 from .._check import InputError
 from ..data import Run
@@ -234,11 +234,12 @@ def log_density(model: Model, obs: Observations) -> Any:
 
 
 def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str, Any]:
-    """Unconstrained sites of one draw -> constrained values of the sampled sites."""
-    from numpyro.infer.util import constrain_fn
+    """Unconstrained sites of one draw -> constrained values of the sampled sites.
 
-    values = constrain_fn(model, (obs,), {}, dict(z))
-    return {k: values[k] for k in z}
+    As `numpyro.infer.util.constrain_fn`, without running the model: a site's support depends on no other site.
+    """
+    centred = model.law.centring.as_name if model.centred and model.law.centring else None
+    return {n: x if n == centred else biject_to(obs.priors[n].distribution.support)(x) for n, x in z.items()}
 
 
 def sampled_sites(model: Model, obs: Observations) -> list[str]:

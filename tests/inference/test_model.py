@@ -114,6 +114,22 @@ def test_default_priors_are_weakly_informative_on_any_scale(size):
         assert high - low > 0.5 * size
 
 
+@pytest.mark.parametrize("noise", ["gaussian", "student_t"])
+@pytest.mark.parametrize("centred", [True, False])
+def test_constrained_values_are_numpyros_own(noise, centred):
+    from numpyro.infer.util import constrain_fn
+
+    from gapdyn.inference._model import constrain
+
+    law = gd.laws.shared_rate() if centred else gd.laws.shared_rate(gap_inf=dist.HalfNormal(1.0), rho=dist.Beta(2, 3))
+    model, obs, _ = prepare(gd.datasets.learning(), law, likelihood=gd.Likelihood(noise=noise))
+    names = sampled_sites(model, obs)
+    z = dict(zip(names, jnp.asarray(np.random.default_rng(0).normal(size=len(names))), strict=True))
+    theirs = constrain_fn(model, (obs,), {}, z)
+    for name, value in constrain(model, obs, z).items():
+        assert float(value) == pytest.approx(float(theirs[name]), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
