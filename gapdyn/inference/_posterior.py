@@ -43,7 +43,8 @@ def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, k
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
     values, log_lik = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))
-    has_errors = {"offset_s": bool(np.any(obs.se[:, 0] > 0)), "offset_v": bool(np.any(obs.se[:, 1] > 0))}
+    stated = np.any(np.asarray(obs.se) > 0, axis=0)
+    has_errors = {"offset_s": bool(stated[0]), "offset_v": bool(stated[1])}
     draws = {
         name: scale.from_standard(name, np.reshape(values[name], shape))
         for name in SITES

@@ -133,7 +133,7 @@ def _start(model: Model, obs: Observations, target: float, chains: int, seed: An
     size = len(names)
     # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
     # that says so saves the long trajectories of the first window
-    metric = jnp.diag(jnp.asarray([1.0 if n in model.noise_sites else 0.003 for n in names], float))
+    metric = jnp.asarray(np.diag([1.0 if n in model.noise_sites else 0.003 for n in names]), float)
     random = np.random.default_rng(np.asarray(jax.random.key_data(seed)))
     x = _best_start(model, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), obs)
     da_init, _, _ = dual_averaging_adaptation(target)
