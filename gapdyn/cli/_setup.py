@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -13,6 +14,8 @@ def set_up_jax() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    # tracing makes many small objects that all stay: collecting them again and again took a tenth of a second run
+    gc.set_threshold(200_000, 50, 100)
     folder = cache_folder()
     if folder is None:
         return
