@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .decide import ceiling as ceiling
     from .decide import forecast as forecast
     from .dynamics import GapLaw as GapLaw
+    from .dynamics import curves as curves
+    from .dynamics import forcings as forcings
     from .dynamics import laws as laws
     from .dynamics import limits as limits
     from .dynamics import sensitivity as sensitivity
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 # public name -> the package that has it
 _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
-    **dict.fromkeys(("GapLaw", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
+    **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
     **dict.fromkeys(("Check", "check", "exponential_fit", "prior_check"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),

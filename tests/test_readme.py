@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import gapdyn as gd
 from gapdyn.inference import SITES
+from gapdyn.inference._sites import is_noise
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -44,7 +46,22 @@ def test_shell_commands_name_real_options():
             parser.parse_args(line.split("#")[0].replace("'", "").split()[1:])
 
 
-@pytest.mark.parametrize("name", SITES)
+GLOSSARY = [name for name in SITES if f"\n| `{name}` | {SITES[name].symbol} |" in README]
+
+
+def test_glossary_has_the_papers_law_and_every_error():
+    law = {*gd.laws.shared_rate().names}
+    assert law | {name for name in SITES if is_noise(name)} == set(GLOSSARY)
+
+
+def test_the_table_of_laws_is_the_librarys():
+    for name, law in gd.laws.all().items():
+        own = [p for p in law.example if p not in gd.laws.shared_rate().example]
+        cells = (f"`{name}`", law.equation.replace("|", "\\|"), ", ".join(f"`{p}`" for p in own))
+        assert f"| {' | '.join(cells)} |" in README
+
+
+@pytest.mark.parametrize("name", GLOSSARY)
 def test_glossary_is_the_sites_table(name):
     site = SITES[name]
     row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))

@@ -39,11 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def judge(fitted: Any, seed: int) -> Result:
-    """The fit, its ceiling and its posterior predictive check."""
+    """The fit, its ceiling (None where the law has none) and its posterior predictive check."""
     from ..criticism import check
     from ..decide import ceiling
 
-    return fitted, ceiling(fitted), check(fitted, key=seed)
+    return fitted, ceiling(fitted) if fitted.has_limit else None, check(fitted, key=seed)
 
 
 def findings(fitted: Any, checked: Any) -> list[Any]:
@@ -59,8 +59,8 @@ def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, 
         "run": fitted.data.name,
         "law": fitted.law.name,
         "engine": fitted.engine.name,
-        "route": fitted.model.route,
-        "ceiling": limit.to_dict(),
+        "route": fitted.model.route.name,
+        "ceiling": limit.to_dict() if limit else None,
         "parameters": {n: {k: getattr(s, k) for k in keep} for n, s in fitted.summary.items()},
         "checks": checked.to_dict(),
         "findings": [f.to_dict() for f in findings(fitted, checked)],
@@ -72,7 +72,8 @@ def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, 
 def emit(result: Result, report: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Tables or JSON to stdout; findings to stderr. Returns the exit code."""
     fitted, limit, checked = result
-    print(to_json(report) if arguments.json else f"{fitted.table()}\n\n{limit.table()}")
+    tables = [fitted.table(), limit.table() if limit else f"The {fitted.law.title} has no limit: see gapdyn forecast."]
+    print(to_json(report) if arguments.json else "\n\n".join(tables))
     return close(fitted, checked, arguments)
 
 
@@ -97,4 +98,6 @@ def write(folder: Path, names: Sequence[str], result: Result, report: Any, overw
         "ceiling.png": lambda path: plots.save(plots.ceiling_density(limit), path),
         "check.png": lambda path: plots.save(plots.predictive(checked), path),
     }
-    write_files(folder, {name: makers[name] for name in names}, overwrite)
+    if limit is None:
+        del makers["ceiling.png"]
+    write_files(folder, {name: makers[name] for name in names if name in makers}, overwrite)

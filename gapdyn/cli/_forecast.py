@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             "run": measured.name,
             "law": fitted.law.name,
             "engine": fitted.engine.name,
-            "route": fitted.model.route,
+            "route": fitted.model.route.name,
             "forecast": predicted.to_dict(),
             "findings": [f.to_dict() for f in findings(fitted, checked)],
             "seconds": dict(fitted.seconds),

@@ -6,9 +6,18 @@ tuple to the library's own table.
 
 from __future__ import annotations
 
-LAWS = ("shared_rate",)
+LAWS = (
+    "shared_rate", "power_potential", "saturating_potential", "neural_potential", "relaxing_verifier",
+    "chasing_solver", "drifting_response", "decaying_response", "lr_clock", "rounds", "stochastic",
+)  # fmt: skip
+CURVES = (
+    "exponential", "power_law", "rank_two", "sigmoid", "self_correction", "two_phase", "persistence", "local_linear",
+)  # fmt: skip
+IN_ROUNDS = ("rounds", "self_correction")  # those that take the length of a round
+FORCINGS = ("impulse", "additive_impulse", "rate", "additive_rate", "ramp", "additive_ramp")
+SCHEDULES = ("early", "uniform", "late", "one_shot")
 ENGINES = ("auto", "nuts", "numpyro_nuts")
-ROUTES = ("auto", "exact", "ode")
+ROUTES = ("auto", "exact", "fixed", "ode", "map")
 NOISES = ("gaussian", "student_t")
 EXCESSES = ("shared", "separate")
 CLOCKS = ("epoch", "round", "step", "token", "lr")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._check import InputError
-from ._names import CLOCKS, ENGINES, EXCESSES, LAWS, NOISES, ROUTES, UNITS
+from ._names import CLOCKS, CURVES, ENGINES, EXCESSES, FORCINGS, IN_ROUNDS, LAWS, NOISES, ROUTES, SCHEDULES, UNITS
 from ._values import (
     Named,
     assignment,
@@ -17,6 +17,7 @@ from ._values import (
     number_assignment,
     one_of,
     prior_assignment,
+    schedule,
     share,
     text,
     times,
@@ -70,6 +71,14 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     prog = f"{parser.prog} {arguments.command}"
     if unknown:
         raise UsageError(prog, f"unknown argument {unknown[0]!r}. Help: {prog} --help")
+    if getattr(arguments, "schedule", None) and not arguments.forcing:
+        raise UsageError(prog, "--schedule is that of a forcing. Name one with --forcing, such as --forcing impulse.")
+    if getattr(arguments, "length", None) is not None and arguments.law not in IN_ROUNDS:
+        raise UsageError(prog, f"--length is for --law {_or(IN_ROUNDS)}. Leave it out.")
+    if getattr(arguments, "series", None) and arguments.law not in CURVES:
+        raise UsageError(
+            prog, f"--series fits one series, and law {arguments.law!r} describes two. Take --law {_or(CURVES)}."
+        )
     both = [name for name in getattr(arguments, "prior", {}) if name in arguments.fix]
     if both:
         raise UsageError(prog, f"{both[0]!r} is given to --fix and to --prior. Keep one of the two.")
@@ -110,6 +119,10 @@ def build() -> argparse.ArgumentParser:
     when = forecast.add_mutually_exclusive_group(required=True)
     when.add_argument("--at", type=times, metavar="T1,T2,..", help="times to forecast, in the run's clock")
     when.add_argument("--to", type=number(), metavar="T", help="ten times from the last checkpoint to T")
+
+    laws = add("laws", "what can be fitted: equations, parameters, default priors, sources")
+    laws.add_argument("name", type=text, nargs="?", metavar="NAME", help="a law, curve or forcing, in full")
+    _add_json(laws)
 
     _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
@@ -154,6 +167,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=kind, help=purpose, **more)
 
     _add_law(parser, "hold a parameter of the law fixed; may be repeated")
+    one_series = "for a curve: the one column to fit, such as acc_s, instead of u_s and u_v"
+    add("--series", text, one_series, metavar="COLUMN")
     add("--prior", prior_assignment, _PRIOR_HELP, action=Named, default={}, metavar="NAME=DIST")
     add("--noise", one_of("noise", NOISES), f"{_or(NOISES)} {_DEFAULT}", default=NOISES[0])
     one = "one noise (sigma) of u_s and u_v, or two (sigma_s, sigma_v)"
@@ -172,8 +187,15 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_law(parser: argparse.ArgumentParser, fix: str) -> None:
-    law = one_of("law", LAWS)
-    parser.add_argument("--law", type=law, default=LAWS[0], help=f"{_or(LAWS)} {_DEFAULT}")
+    law = one_of("law", (*LAWS, *CURVES))
+    which = f"a law ({_or(LAWS)}) or a reference curve ({_or(CURVES)}), see gapdyn laws {_DEFAULT}"
+    parser.add_argument("--law", type=law, default=LAWS[0], metavar="NAME", help=which)
+    length = f"length of a round in the run's clock, for {_or(IN_ROUNDS)} (default 1)"
+    parser.add_argument("--length", type=number(0, open=True), metavar="T", help=length)
+    data = f"external data that the law knows of: {_or(FORCINGS)}"
+    parser.add_argument("--forcing", type=one_of("forcing", FORCINGS), metavar="NAME", help=data)
+    when = f"its schedule, {_or(SCHEDULES)}, as early:8, early:8:START:LENGTH, one_shot:3 (default the column external)"
+    parser.add_argument("--schedule", type=schedule, metavar="KIND:N", help=when)
     assign = number_assignment
     parser.add_argument("--fix", type=assign, action=Named, default={}, metavar="NAME=NUMBER", help=fix)
 

@@ -37,7 +37,7 @@ def read(arguments: argparse.Namespace) -> Any:
             columns=arguments.column or None,
             delimiter=arguments.delimiter,
         )
-    if not run.measured:
+    if not run.measured and not arguments.series:
         remedy = "Log one of them, or name its column: --column u_s=NAME."
         raise InputError(f"{arguments.file}: run {run.name!r} measures neither u_s nor u_v. {remedy}")
     _check_size(arguments, run)
@@ -56,9 +56,18 @@ def _check_size(arguments: argparse.Namespace, run: Any) -> None:
 
 def law(arguments: argparse.Namespace) -> Any:
     """The law, with what was fixed."""
-    from ..dynamics import laws
+    from ..dynamics import curves, forcings, laws
 
-    spec = laws.ALL_LAWS[arguments.law]()
+    if arguments.law in curves.ALL_CURVES and arguments.forcing:
+        raise InputError(f"--forcing is for laws, and {arguments.law!r} is a curve without mechanism. Leave it out.")
+    more: dict[str, Any] = {} if arguments.length is None else {"length": arguments.length}
+    if arguments.forcing:
+        when = None
+        if arguments.schedule:
+            kind, positional, named = arguments.schedule
+            when = getattr(forcings, kind)(*positional, **named)
+        more["forcing"] = forcings.ALL_FORCINGS[arguments.forcing](when)
+    spec = {**laws.ALL_LAWS, **curves.ALL_CURVES}[arguments.law](**more)
     spec = spec.replace(**arguments.fix) if arguments.fix else spec
     start, end = (spec.fixed.get(name) for name in ("u_s0", "u_s_inf"))
     if start is not None and start == end:
@@ -86,6 +95,7 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
         engine=dataclasses.replace(engines.as_engine(arguments.engine), **given),
         prior={name: p for name, p in priors.items() if name not in own},
         likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared, excess=arguments.excess),
+        series=arguments.series,
         route=arguments.route,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .._check import did_you_mean
+from ._names import SCHEDULES
 
 Refused = argparse.ArgumentTypeError
 LARGEST = 1e100  # beyond it float64 cannot square a number; the column contract has the same limit
@@ -112,6 +113,23 @@ def times(given: str) -> list[float]:
     if not all(map(math.isfinite, values)):
         raise Refused(f"{given!r}: times must be finite.")
     return values
+
+
+def schedule(given: str) -> tuple[str, tuple[int, ...] | tuple[float, ...], dict[str, float]]:
+    """KIND:ROUNDS[:START[:LENGTH]], or one_shot:TIME -> the schedule's function and its arguments."""
+    kind, *rest = given.split(":")
+    if kind not in SCHEDULES:
+        raise Refused(f"{given!r}: unknown schedule {kind!r}. {did_you_mean(kind, SCHEDULES)}")
+    form = (
+        "one_shot:TIME" if kind == "one_shot" else f"{kind}:ROUNDS, {kind}:ROUNDS:START or {kind}:ROUNDS:START:LENGTH"
+    )
+    if not 1 <= len(rest) <= (1 if kind == "one_shot" else 3):
+        raise Refused(f"{given!r} is not of the form {form}.")
+    if kind == "one_shot":
+        return kind, (number()(rest[0]),), {}
+    readers = {"start": number(), "length": number(0, open=True)}
+    more = {name: read(part) for (name, read), part in zip(readers.items(), rest[1:], strict=False)}
+    return kind, (count(1, 100_000)(rest[0]),), more
 
 
 def delimiter(given: str) -> str:

@@ -34,7 +34,11 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # findings
     (r"engine=gd\.engines\.NUTS\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
     (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
-    (r"gd\.laws\.\w+\((\w+)=numpyro\.distributions\.(\w+\([^)]*\))\)", r"--prior '\1=\2'"),
+    (r"gd\.forcings\.(\w+)\(gd\.forcings\.(\w+)\((\d+)\)\)", r"--forcing \1 --schedule \2:\3"),
+    (r"gd\.forcings\.(\w+)\(\)", r"--forcing \1"),
+    (r"gd\.(?:laws|curves)\.(\w+)\(\)", r"--law \1"),
+    (r", or give the schedule: gd\.laws\.lr_clock\([^)]*\)", ""),
+    (r"gd\.(?:laws|curves)\.\w+\((\w+)=numpyro\.distributions\.(\w+\([^)]*\))\)", r"--prior '\1=\2'"),
     (r"(?:likelihood=)?gd\.Likelihood\((noise|shared)='?([\w.]+)'?\)", r"--\1 \2"),
     # readers and writers
     (rf"{_FREE}sort=True", "--sort"),

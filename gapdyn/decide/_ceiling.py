@@ -6,17 +6,14 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .._check import InputError, choose
 from .._random import as_key
-from ..dynamics import GapLaw, remaining, time_to
+from ..dynamics import AbstractCurve, GapLaw, time_to
 from ..inference import Fit
 from ..inference._diagnostics import QUANTILES
 from ..inference._model import unit_of
-
-SERIES = ("u_s", "u_v", "gap")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,7 +22,8 @@ class Ceiling:
 
     Attributes
     ----------
-    u_s, u_v, gap : (draw,), limits in the run's unit; `u_s` is the ceiling.
+    u_s, u_v, gap : (draw,), limits in the run's unit; `u_s` is the ceiling (of the one series, if one was fitted).
+        NaN in draws that have no limit.
     prompts : "new" (limits of the capability: other prompts of the same kind) or "same" (limits of the measured
         curves, which carry the common error of their prompts).
     realised : (draw,), share of the solver's total gain U_s0 - U_s,inf that lies behind the last checkpoint.
@@ -49,11 +47,17 @@ class Ceiling:
     @property
     def finished(self) -> float:
         """P(|rest| < tolerance)."""
-        return float(np.mean(np.abs(self.rest) < self.tolerance))
+        rest = self.rest[np.isfinite(self.rest)]
+        return float(np.mean(np.abs(rest) < self.tolerance))
+
+    @property
+    def settles(self) -> float:
+        """P(there is a limit); figures are of the draws that have one."""
+        return float(np.mean(np.isfinite(self.u_s)))
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """ "u_s", "u_v", "gap" -> mean, sd, q05, q50, q95."""
-        return {s: describe(getattr(self, s)) for s in SERIES}
+        """ "u_s", "u_v", "gap" (or the one series) -> mean, sd, q05, q50, q95."""
+        return {name: describe(getattr(self, attribute)) for name, attribute in self.fit.quantities.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -64,6 +68,7 @@ class Ceiling:
             "rest": describe(self.rest),
             "tolerance": self.tolerance,
             "p_finished": self.finished,
+            "p_limit": self.settles,
             "time_left": describe(self.time_left),
         }
 
@@ -78,6 +83,8 @@ class Ceiling:
         for name, values in self.summary().items():
             interval = f"[{values['q05']:.4g}, {values['q95']:.4g}]"
             rows.append(f"{name + '_inf':10s}{values['q50']:>10.4g}{interval:>22s}  {unit}")
+        if self.settles < 1:
+            rows.append(f"of the {self.settles:.1%} of the posterior in which there is a limit")
         done = describe(self.realised)
         rows.append(
             f"gain realised by {run.clock} {run.t[-1]:g}: {done['q50']:.0%} [{done['q05']:.0%}, {done['q95']:.0%}]"
@@ -92,7 +99,8 @@ class Ceiling:
 
 
 def describe(draws: np.ndarray) -> dict[str, float]:
-    """Mean, sd and quantiles of draws; infinite where draws are."""
+    """Mean, sd and quantiles of draws, NaN left out; infinite where draws are."""
+    draws = draws[~np.isnan(draws)]
     q05, q50, q95 = (float(q) for q in np.quantile(draws, QUANTILES, method="inverted_cdf"))
     with np.errstate(invalid="ignore"):
         return {"mean": float(np.mean(draws)), "sd": float(np.std(draws)), "q05": q05, "q50": q50, "q95": q95}
@@ -112,32 +120,36 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     Raises
     ------
     InputError
-        A tolerance that is not positive, unknown `prompts`.
+        A tolerance that is not positive, unknown `prompts`, a law or curve that has no limit.
     """
     choose(prompts, ("new", "same"), "value of prompts")
     draws = fit.flat
+    if not fit.has_limit:
+        raise InputError(
+            f"the {fit.law.title} has no limit for run {fit.data.name!r}, so there is no ceiling to state. Use "
+            "gd.forecast, or a law with a limit, such as gd.laws.shared_rate()."
+        )
     gain = draws["u_s0"] - draws["u_s_inf"]
     if tolerance is None:
-        tolerance = 0.05 * (abs(float(np.median(gain))) or fit.scale.size)
+        tolerance = 0.05 * (abs(float(np.nanmedian(gain))) or fit.scale.size)
     if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
     elapsed = fit.data.t[-1] - fit.data.t[0]
-    rest, total_time = (np.asarray(x, np.float64) for x in _rest_and_time(fit.laws, fit.data.t[-1], tolerance))
+    rest = fit.curves([fit.data.t[-1]], key=as_key(0), prompts="law").u_s[:, 0] - draws["u_s_inf"]
+    total_time = np.asarray(_time_to(fit.laws, tolerance), np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         realised = np.where(gain == 0, 1.0, 1 - rest / gain)
-    time_left = np.maximum(total_time - elapsed, 0.0)
+    time_left = np.where(np.isnan(rest), np.nan, np.maximum(total_time - elapsed, 0.0))
     shift_s, shift_v = _offsets(fit) if prompts == "same" else (0.0, 0.0)
-    u_s, u_v = draws["u_s_inf"] + shift_s, draws["u_v_inf"] + shift_v
+    u_s = draws["u_s_inf"] + shift_s
+    u_v = draws["u_v_inf"] + shift_v if "u_v_inf" in draws else np.full_like(u_s, np.nan)
     return Ceiling(fit, prompts, u_s, u_v, u_s - u_v, realised, rest, float(tolerance), time_left)
 
 
 @jax.jit
-def _rest_and_time(laws: GapLaw, last: Any, tolerance: Any) -> tuple[Any, Any]:
-    """What is left at time `last`, and the time from the start to `tolerance`, (draw,) each."""
-    return (
-        jax.vmap(lambda law: remaining(law, jnp.asarray(last)[None])[0])(laws),
-        time_to(laws, tolerance, of="u_s"),
-    )
+def _time_to(laws: GapLaw | AbstractCurve, tolerance: Any) -> Any:
+    """Time from the start until u_s stays within `tolerance` of its limit, (draw,)."""
+    return time_to(laws, tolerance, of="u_s")
 
 
 def _offsets(fit: Fit) -> tuple[Any, Any]:

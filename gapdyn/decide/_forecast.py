@@ -10,7 +10,7 @@ import numpy as np
 from .._check import InputError, choose
 from ..data import Run
 from ..inference import Curves, Fit
-from ._ceiling import SERIES, describe
+from ._ceiling import describe
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,11 +35,11 @@ class Forecast:
     prompts: str
 
     def summary(self) -> dict[str, dict[str, list[float]]]:
-        """ "u_s", "u_v", "gap" -> mean, sd, q05, q50, q95, each a list over `ts`."""
+        """ "u_s", "u_v", "gap" (or the one series) -> mean, sd, q05, q50, q95, each a list over `ts`."""
         out: dict[str, dict[str, list[float]]] = {}
-        for s in SERIES:
-            columns = [describe(x) for x in getattr(self, s).T]
-            out[s] = {k: [c[k] for c in columns] for k in columns[0]}
+        for name, attribute in self.fit.quantities.items():
+            columns = [describe(x) for x in getattr(self, attribute).T]
+            out[name] = {k: [c[k] for c in columns] for k in columns[0]}
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,10 +54,11 @@ class Forecast:
     def __str__(self) -> str:
         run, s = self.fit.data, self.summary()
         head = f"forecast of {run.name} ({self.prompts} prompts{', with noise' if self.measured else ''})"
-        rows = [head, f"{run.clock:>8s}{'u_s':>10s}{'90% interval':>22s}{'u_v':>10s}{'90% interval':>22s}"]
+        names = [name for name in s if name != "gap"]
+        rows = [head, f"{run.clock:>8s}" + "".join(f"{name:>10s}{'90% interval':>22s}" for name in names)]
         for i, t in enumerate(self.ts):
             cells = ""
-            for name in ("u_s", "u_v"):
+            for name in names:
                 interval = f"[{s[name]['q05'][i]:.4g}, {s[name]['q95'][i]:.4g}]"
                 cells += f"{s[name]['q50'][i]:>10.4g}{interval:>22s}"
             rows.append(f"{t:>8g}{cells}")

@@ -1,47 +1,160 @@
 """Closed forms, chosen by the exact types of a law's parts; what is not in the table is integrated.
 
-The forms are written in displacements from the start and with functions that stay smooth where the textbook ones
-divide by zero (equal rates, no gap), so that values and gradients are right there too.
+A form carries a state over a piece of time in which the law's numbers are constant; `piecewise` chains the pieces
+between impulses and steps. The forms are written in displacements and with functions that stay smooth where the
+textbook ones divide by zero (see `_smooth`).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Times
+from ._forcing import ImpulseForcing, StepForcing
 from ._law import GapLaw
-from ._potential import LinearPotential
-from ._response import ConstantResponse
+from ._pieces import kick, kicks
+from ._potential import LinearPotential, PowerPotential, SaturatingPotential, powered
+from ._relaxation import RelaxingVerifier
+from ._response import ClockedResponse, ConstantResponse
+from ._smooth import algebraic_saturation, saturation, two_modes
 
-ExactSolution = Callable[[GapLaw, Times], tuple[Array, Array]]
-
-
-def saturation(rate: Array, t: Array) -> Array:
-    """(1 - exp(-rate t)) / rate, equal to t at rate = 0; smooth in both arguments, any sign."""
-    x = rate * t
-    small = jnp.abs(x) < 1e-4
-    # the double `where` keeps the untaken branch finite, else its NaN would reach the gradient
-    safe_rate = jnp.where(small, 1.0, rate)
-    series = t * (1 - x / 2 * (1 - x / 3 * (1 - x / 4)))
-    return jnp.where(small, series, -jnp.expm1(-jnp.where(small, 1.0, x)) / safe_rate)
+# (law, (u_s, u_v), elapsed time on the law's clock, amount of external data per time) -> (u_s, u_v)
+Flow = Callable[[GapLaw, tuple[Any, Any], Any, Any], tuple[Any, Any]]
 
 
-def _linear_constant(law: GapLaw, ts: Times) -> tuple[Array, Array]:
+def _responses(law: GapLaw) -> tuple[Any, Any]:
+    assert isinstance(law.response, ConstantResponse | ClockedResponse)
+    return law.response.a, law.response.b
+
+
+def _linear(law: GapLaw, y: tuple[Any, Any], dt: Any, density: Any) -> tuple[Any, Any]:
     """U(t) = U(0) - (alpha, beta) E(G_0) (1 - e^(-lambda t))/lambda, lambda = k (alpha - beta)  (Sun et al., eq. 6)."""
-    alpha, beta = law.response.alpha(law.t0), law.response.beta(law.t0)
     assert isinstance(law.potential, LinearPotential)
-    rate = law.potential.k * (alpha - beta)
-    drive = law.potential(law.u_s0 - law.u_v0) * saturation(rate, ts - law.t0)
-    return law.u_s0 - alpha * drive, law.u_v0 - beta * drive
+    alpha, beta = _responses(law)
+    drive = law.potential(y[0] - y[1]) * saturation(law.potential.k * (alpha - beta), dt)
+    return y[0] - alpha * drive, y[1] - beta * drive
 
 
-EXACT: dict[tuple[type, type], ExactSolution] = {
-    (LinearPotential, ConstantResponse): _linear_constant,
+def _affine(law: GapLaw, y: tuple[Any, Any], dt: Any, density: Any) -> tuple[Any, Any]:
+    """The 2x2 linear system of a linear potential with relaxation, or with data that arrive at a constant rate."""
+    assert isinstance(law.potential, LinearPotential)
+    alpha, beta = _responses(law)
+    a, b = law.potential.k * alpha, law.potential.k * beta
+    drive = law.potential(y[0] - y[1])
+    pull, kappa = jnp.zeros_like(drive), jnp.zeros_like(a)
+    if law.relaxation is not None:
+        assert isinstance(law.relaxation, RelaxingVerifier)
+        pull, kappa = law.relaxation.pull(y[1]), law.relaxation.kappa
+    if law.forcing is not None:
+        push = law.forcing.strength * density
+        if law.forcing.multiplicative:
+            pull, kappa = pull - push * (y[1] - law.forcing.zero), kappa + push
+        else:
+            pull = pull - push
+    v_s, v_v = -alpha * drive, -beta * drive + pull
+    s, j = two_modes(a - b + kappa, a * kappa, dt)
+    # M = [[-a, a], [-b, b - kappa]], so M + trace = [[kappa - b, a], [-b, a]]
+    return (
+        y[0] + s * v_s + j * ((kappa - b) * v_s + a * v_v),
+        y[1] + s * v_v + j * (a * v_v - b * v_s),
+    )
+
+
+def _power(law: GapLaw, y: tuple[Any, Any], dt: Any, density: Any) -> tuple[Any, Any]:
+    """x = x_0 (1 + (m - 1) lambda_0 t)^(-1/(m - 1)), x = G - G_inf, lambda_0 = (alpha - beta) E(G_0)/x_0."""
+    potential = law.potential
+    assert isinstance(potential, PowerPotential)
+    alpha, beta = _responses(law)
+    gap = y[0] - y[1]
+    slope = potential.k * powered((gap - potential.rest) / potential.scale, potential.m - 1)
+    drive = potential(gap) * dt * algebraic_saturation(potential.m - 1, (alpha - beta) * slope * dt)
+    return y[0] - alpha * drive, y[1] - beta * drive
+
+
+def _saturating(law: GapLaw, y: tuple[Any, Any], dt: Any, density: Any) -> tuple[Any, Any]:
+    """sinh(x/s) = sinh(x_0/s) e^(-lambda t), x = G - G_inf, lambda = k (alpha - beta)."""
+    potential = law.potential
+    assert isinstance(potential, SaturatingPotential)
+    alpha, beta = _responses(law)
+    s, rate = potential.s, potential.k * (alpha - beta)
+    z = (y[0] - y[1] - potential.rest) / s
+    size = jnp.abs(z)
+    # asinh(e^(-lambda t) sinh|z|) through logarithms of sinh, which itself would overflow for |z| > 700
+    safe = jnp.where(size > 0, size, 1.0)
+    log_sinh = safe + jnp.log(-jnp.expm1(-2 * safe)) - jnp.log(2.0) - rate * dt
+    later = jnp.where(log_sinh > 20, log_sinh + jnp.log(2.0), jnp.arcsinh(jnp.exp(jnp.minimum(log_sinh, 20.0))))
+    fallen = jnp.sign(z) * s * (size - jnp.where(size > 0, later, 0.0))  # x_0 - x(t)
+    small = jnp.abs(rate * dt) < 1e-4
+    tanh = jnp.tanh(z)
+    flat = 1 - tanh**2
+    x = rate * dt
+    early = potential.k * s * tanh * dt * (1 - x * flat / 2 + x**2 * flat * (flat - 2 * tanh**2) / 6)
+    drive = jnp.where(small, early, potential.k * fallen / jnp.where(small, 1.0, rate))
+    return y[0] - alpha * drive, y[1] - beta * drive
+
+
+_CONSTANT, _CLOCKED = ConstantResponse, ClockedResponse
+_AT_ONCE: tuple[type, ...] = (type(None), ImpulseForcing)
+
+# (potential, response, relaxation, forcing). Where data arrive at a rate, only a law whose own clock is the run's stays
+# closed.
+EXACT: dict[tuple[type, type, type, type], Flow] = {
+    **{
+        (potential, response, type(None), forcing): flow
+        for (potential, flow), response, forcing in itertools.product(
+            ((LinearPotential, _linear), (PowerPotential, _power), (SaturatingPotential, _saturating)),
+            (_CONSTANT, _CLOCKED),
+            _AT_ONCE,
+        )
+    },
+    **{
+        (LinearPotential, response, RelaxingVerifier, forcing): _affine
+        for response, forcing in itertools.product((_CONSTANT, _CLOCKED), _AT_ONCE)
+    },
+    (LinearPotential, _CONSTANT, type(None), StepForcing): _affine,
+    (LinearPotential, _CONSTANT, RelaxingVerifier, StepForcing): _affine,
 }
 
 
-def exact_solution(law: GapLaw) -> ExactSolution | None:
-    """The closed form of this law, or None. Subclasses do not inherit a closed form."""
-    return EXACT.get((type(law.potential), type(law.response)))
+def exact_flow(law: GapLaw) -> Flow | None:
+    """The closed form of this law, or None. Subclasses do not inherit a closed form; a map has none."""
+    if law.round_length is not None:
+        return None
+    return EXACT.get((type(law.potential), type(law.response), type(law.relaxation), type(law.forcing)))
+
+
+def elapsed(law: GapLaw, t0: Any, t1: Any) -> Any:
+    """Time from t0 to t1 on the law's own clock."""
+    return law.response.clock.elapsed(t0, t1) if isinstance(law.response, ClockedResponse) else t1 - t0
+
+
+def piecewise(law: GapLaw, ts: Times) -> tuple[Array, Array]:
+    """(u_s, u_v) at ts, in any order: a closed form between impulses and steps."""
+    flow = exact_flow(law)
+    assert flow is not None
+    events = kicks(law)
+    start = (law.u_s0, law.u_v0)
+    if not len(events):
+        return flow(law, start, elapsed(law, law.t0, ts), jnp.zeros(()))
+    step = isinstance(law.forcing, StepForcing)
+    densities = law.forcing.levels if step else jnp.zeros(len(events) + 1)  # pyright: ignore
+
+    def pass_one(carry: Any, x: Any) -> Any:
+        t, y = carry
+        t_next, amount, density = x
+        y = kick(law, flow(law, y, elapsed(law, t, t_next), density), amount)
+        return (t_next, y), (t_next, y)
+
+    dtype = jnp.result_type(law.u_s0, law.u_v0, ts)
+    begin = jax.tree.map(lambda x: jnp.asarray(x, dtype), (law.t0, start))
+    _, (times, after) = jax.lax.scan(pass_one, begin, (events.times, events.amounts, densities[:-1]))
+    knots = jnp.append(begin[0], times)
+    states = jax.tree.map(jnp.append, begin[1], after)
+    piece = jnp.searchsorted(events.times, ts, side="left")  # an impulse shows after its time, not at it
+    y = jax.tree.map(lambda x: x[piece], states)
+    return flow(law, y, elapsed(law, knots[piece], ts), densities[piece])

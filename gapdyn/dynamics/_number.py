@@ -12,6 +12,6 @@ def number(value: Any) -> Any:
     """`value` as a floating array of the default precision; arrays that are floating already stay as they are."""
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating):
         return value
-    if isinstance(value, float | int) or hasattr(value, "__array__"):
+    if isinstance(value, float | int | list | tuple) or hasattr(value, "__array__"):
         return jnp.asarray(value, float)
     return value  # a placeholder of a JAX transformation

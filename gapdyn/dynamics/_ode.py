@@ -1,52 +1,86 @@
-"""The general route: Diffrax, adaptive, in displacements from the start."""
+"""The general route: Diffrax, adaptive, in displacements from the start, with every jump told to it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import diffrax
 import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Bool, Times
+from ._forcing import ImpulseForcing
 from ._law import GapLaw
+from ._pieces import all_events, displacement_scale, kick, kicks
 
 LEAST_STEPS = 50
 
 
+def _field(t: Any, y: tuple[Any, Any], law: GapLaw) -> tuple[Any, Any]:
+    return law.vector_field(t, (law.u_s0 + y[0], law.u_v0 + y[1]))
+
+
 def integrate(
-    law: GapLaw, ts: Times, rtol: float, max_steps: int, adjoint: diffrax.AbstractAdjoint | None
+    law: GapLaw, ts: Times, rtol: Any, max_steps: int, adjoint: diffrax.AbstractAdjoint | None
 ) -> tuple[Array, Array, Bool[Array, ""], Array]:
     """(u_s, u_v) at ts >= t0, whether the solve succeeded, and the number of steps.
 
-    The state is the displacement from (u_s0, u_v0): levels carry no information about the dynamics, and a tolerance
-    relative to a large level would be blind to a small gap. The absolute tolerance is `rtol` times the distance of the
-    starting gap from rest, so that a change of units changes nothing.
+    The state is the displacement from (u_s0, u_v0), see `displacement_scale`.
     """
-    delta = law.u_s0 - law.u_v0 - law.potential.rest
-    # accuracy is a choice of ours, not a function of the law: no gradient; at rest nothing moves and any scale will do
-    scale = jax.lax.stop_gradient(jnp.where(delta == 0, 1.0, jnp.abs(delta)))
-
-    def field(t, y, law):
-        return law.vector_field(t, (law.u_s0 + y[0], law.u_v0 + y[1]))
-
+    scale = displacement_scale(law)
+    dtype = jnp.result_type(law.u_s0, law.u_v0, ts)
+    zero = jnp.zeros((), dtype)
+    end = jnp.maximum(ts[-1], law.t0)
     # near rest the state hardly moves and steps would grow without bound, while the gradient, which follows the same
     # steps, still has to resolve how a perturbation decays
-    end = jnp.maximum(ts[-1], law.t0)
     longest = jax.lax.stop_gradient(jnp.where(end > law.t0, (end - law.t0) / LEAST_STEPS, 1.0))
-    zero = jnp.zeros_like(delta)
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(field),
-        diffrax.Tsit5(),
-        t0=law.t0,
-        t1=end,
-        dt0=None,
-        y0=(zero, zero),
-        args=law,
-        saveat=diffrax.SaveAt(ts=ts),
-        stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol * scale, dtmax=longest),
-        adjoint=diffrax.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
-        max_steps=max_steps,
-        throw=False,
-    )
-    d_s, d_v = solution.ys  # pyright: ignore[reportGeneralTypeIssues]
-    finished = solution.result == diffrax.RESULTS.successful
-    return law.u_s0 + d_s, law.u_v0 + d_v, finished, solution.stats["num_steps"]
+    controller: Any = diffrax.PIDController(rtol=rtol, atol=rtol * scale, dtmax=longest)
+    events = all_events(law)
+    impulses = isinstance(law.forcing, ImpulseForcing)
+    if len(events) and not impulses:
+        controller = diffrax.ClipStepSizeController(controller, jump_ts=jax.lax.stop_gradient(events.times))
+
+    def solve_piece(t0: Any, t1: Any, y: Any, times: Any) -> Any:
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(_field),  # pyright: ignore[reportArgumentType]
+            diffrax.Tsit5(),
+            t0=t0,
+            t1=t1,
+            dt0=None,
+            y0=y,
+            args=law,
+            saveat=diffrax.SaveAt(subs=(diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True))),
+            stepsize_controller=controller,
+            adjoint=diffrax.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
+            max_steps=max_steps,
+            throw=False,
+        )
+
+    if not impulses:
+        solution = solve_piece(law.t0, end, (zero, zero), ts)
+        (d_s, d_v), _ = solution.ys
+        finished = solution.result == diffrax.RESULTS.successful
+        return law.u_s0 + d_s, law.u_v0 + d_v, finished, solution.stats["num_steps"]
+
+    # an impulse is a new initial value: one solve for each piece between impulses, compiled once
+    own = kicks(law)
+    stops = jnp.append(jnp.minimum(own.times, end), end)
+    amounts = jnp.append(jnp.where(own.times < end, own.amounts, 0.0), 0.0)
+    before = jnp.searchsorted(own.times, ts, side="left")
+
+    def piece(carry: Any, x: Any) -> Any:
+        t, y = carry
+        i, t_next, amount = x
+        solution = solve_piece(t, t_next, y, jnp.clip(ts, t, t_next))
+        there, last = solution.ys
+        y = tuple(a[0] for a in last)
+        after = kick(law, (law.u_s0 + y[0], law.u_v0 + y[1]), amount)
+        shown = jax.tree.map(lambda a: jnp.where(before == i, a, 0.0), there)
+        good = (solution.result == diffrax.RESULTS.successful) | (t == t_next)
+        y = (y[0], y[1] + (after[1] - (law.u_v0 + y[1])))
+        return (t_next, y), (shown, good, solution.stats["num_steps"])
+
+    start = (jnp.asarray(law.t0, dtype), (zero, zero))
+    _, (shown, good, count) = jax.lax.scan(piece, start, (jnp.arange(len(stops)), stops, amounts))
+    d_s, d_v = (jnp.sum(a, 0) for a in shown)
+    return law.u_s0 + d_s, law.u_v0 + d_v, jnp.all(good), jnp.sum(count)

@@ -1,17 +1,22 @@
-"""Responses: how strongly the solver (alpha) and the verifier (beta) answer to the potential."""
+"""Responses: how strongly the solver (alpha) and the verifier (beta) answer to the potential, in time."""
 
 from __future__ import annotations
 
 import abc
 
 import equinox as eqx
+import jax.numpy as jnp
 
-from .._typing import Scalar, ScalarLike
+from .._typing import Array, Float, Scalar, ScalarLike
 from ._number import number
 
 
 class AbstractResponse(eqx.Module):
-    """alpha(t) and beta(t) of dU_s/dt = -alpha E(G), dU_v/dt = -beta E(G), in 1/time."""
+    """alpha(t) and beta(t) of dU_s/dt = -alpha E(G), dU_v/dt = -beta E(G), in 1/time.
+
+    `speed(t)` multiplies whatever else has a rate (a relaxation), `breaks` are the times at which something is not
+    smooth.
+    """
 
     @abc.abstractmethod
     def alpha(self, t: ScalarLike) -> Scalar:
@@ -20,6 +25,15 @@ class AbstractResponse(eqx.Module):
     @abc.abstractmethod
     def beta(self, t: ScalarLike) -> Scalar:
         """The verifier's response at time t."""
+
+    def speed(self, t: ScalarLike) -> Scalar:
+        """How fast the law's clock runs at time t; 1 unless a schedule scales all rates alike."""
+        return jnp.ones_like(jnp.asarray(t, float))
+
+    @property
+    def breaks(self) -> Float[Array, " breaks"]:
+        """Times at which alpha or beta bend."""
+        return jnp.zeros(0)
 
 
 class ConstantResponse(AbstractResponse):
@@ -37,3 +51,117 @@ class ConstantResponse(AbstractResponse):
 
     def beta(self, t: ScalarLike) -> Scalar:
         return self.b
+
+
+class DriftingResponse(AbstractResponse):
+    """Constant alpha, and beta = alpha rho (1 + (t - t0)/tau)^q: the verifier's share drifts.
+
+    With q < 0 the verifier falls behind and every run has a ceiling; with q > 0 its share passes 1 one day, and the gap
+    grows again.
+    """
+
+    a: Scalar = eqx.field(converter=number)
+    rho: Scalar = eqx.field(converter=number)
+    tau: Scalar = eqx.field(converter=number)
+    q: Scalar = eqx.field(converter=number)
+    t0: Scalar = eqx.field(converter=number, default=0.0)
+
+    def alpha(self, t: ScalarLike) -> Scalar:
+        return self.a
+
+    def beta(self, t: ScalarLike) -> Scalar:
+        return self.a * self.rho * jnp.exp(self.q * jnp.log1p((t - self.t0) / self.tau))
+
+
+class AbstractClock(eqx.Module):
+    """A clock that scales all rates alike: the law holds in s(t) = integral of speed, whatever its form."""
+
+    @abc.abstractmethod
+    def speed(self, t: ScalarLike) -> Scalar:
+        """ds/dt at t, dimensionless."""
+
+    @abc.abstractmethod
+    def elapsed(self, t0: ScalarLike, t1: ScalarLike) -> Scalar:
+        """Exact integral of the speed from t0 to t1, in the run's clock."""
+
+    @property
+    @abc.abstractmethod
+    def breaks(self) -> Float[Array, " breaks"]:
+        """Times at which the speed bends."""
+
+
+class PowerClock(AbstractClock):
+    """speed = (1 + (t - t0)/tau)^(-p), p >= 0: rates that decay, as with a step size that is turned down."""
+
+    tau: Scalar = eqx.field(converter=number)
+    p: Scalar = eqx.field(converter=number)
+    t0: Scalar = eqx.field(converter=number, default=0.0)
+
+    def speed(self, t: ScalarLike) -> Scalar:
+        return jnp.exp(-self.p * jnp.log1p((t - self.t0) / self.tau))
+
+    def _from_start(self, t: ScalarLike) -> Scalar:
+        # tau ((1 + x)^(1-p) - 1)/(1-p) with x = (t - t0)/tau, and its limit tau log(1 + x) at p = 1
+        log = jnp.log1p((t - self.t0) / self.tau)
+        y = (1 - self.p) * log
+        small = jnp.abs(y) < 1e-4
+        series = log * (1 + y / 2 * (1 + y / 3 * (1 + y / 4)))
+        ratio = jnp.where(small, series, jnp.expm1(jnp.where(small, 1.0, y)) / jnp.where(small, 1.0, 1 - self.p))
+        return self.tau * ratio
+
+    def elapsed(self, t0: ScalarLike, t1: ScalarLike) -> Scalar:
+        return self._from_start(t1) - self._from_start(t0)
+
+    @property
+    def breaks(self) -> Float[Array, " breaks"]:
+        return jnp.zeros(0)
+
+
+class ScheduleClock(AbstractClock):
+    """speed = the learning rate over its mean, linear between the knots, constant beyond them.
+
+    Parameters
+    ----------
+    times : (knots,), increasing.
+    speeds : (knots,), >= 0; only their proportions matter to a law whose rates are free.
+    """
+
+    times: Float[Array, " knots"] = eqx.field(converter=number)
+    speeds: Float[Array, " knots"] = eqx.field(converter=number)
+
+    def speed(self, t: ScalarLike) -> Scalar:
+        return jnp.interp(t, self.times, self.speeds)
+
+    def _from_first(self, t: ScalarLike) -> Scalar:
+        x, y = self.times, self.speeds
+        whole = jnp.concatenate([jnp.zeros(1, y.dtype), jnp.cumsum(0.5 * (y[1:] + y[:-1]) * jnp.diff(x))])
+        i = jnp.clip(jnp.searchsorted(x, t, side="right") - 1, 0, x.shape[0] - 1)
+        return whole[i] + 0.5 * (y[i] + self.speed(t)) * (t - x[i])
+
+    def elapsed(self, t0: ScalarLike, t1: ScalarLike) -> Scalar:
+        return self._from_first(t1) - self._from_first(t0)
+
+    @property
+    def breaks(self) -> Float[Array, " breaks"]:
+        return self.times
+
+
+class ClockedResponse(AbstractResponse):
+    """alpha and beta times the speed of a clock: the constant response in the clock's own time."""
+
+    a: Scalar = eqx.field(converter=number)
+    b: Scalar = eqx.field(converter=number)
+    clock: AbstractClock
+
+    def alpha(self, t: ScalarLike) -> Scalar:
+        return self.a * self.clock.speed(t)
+
+    def beta(self, t: ScalarLike) -> Scalar:
+        return self.b * self.clock.speed(t)
+
+    def speed(self, t: ScalarLike) -> Scalar:
+        return self.clock.speed(t)
+
+    @property
+    def breaks(self) -> Float[Array, " breaks"]:
+        return self.clock.breaks

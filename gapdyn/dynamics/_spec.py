@@ -7,10 +7,16 @@ import math
 import numbers
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._check import InputError, did_you_mean
-from ._law import GapLaw
+from ..data import Run
+from ._parameters import in_words, supported
+from .forcings import ForcingSpec
+
+if TYPE_CHECKING:
+    from ._curve import AbstractCurve
+    from ._law import GapLaw
 
 Values = Mapping[str, Any]
 
@@ -42,7 +48,7 @@ class Centring:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LawSpec:
-    """A law to be solved or fitted, made by the functions of `gapdyn.laws`.
+    """A law or a curve to be solved or fitted, made by the functions of `gapdyn.laws` and `gapdyn.curves`.
 
     Attributes
     ----------
@@ -53,6 +59,16 @@ class LawSpec:
         Everything else has a default prior in `fit` and an example number in `solve`.
     coordinates
         The names that are sampled or fixed, chosen by what was given.
+    constants
+        Numbers that are not parameters (times of a schedule, a round's length), in the run's units.
+    forcing
+        External data, or None.
+    from_run
+        Makes further constants from the run to be fitted (None: an example's).
+    static
+        What selects code in `build` besides the name: laws that differ in it share no compiled program.
+    one_series
+        For curves: makes the same curve for a single series.
     """
 
     name: str
@@ -60,23 +76,27 @@ class LawSpec:
     equation: str
     source: str
     example: Mapping[str, float]
-    supports: Mapping[str, str]
     family: tuple[Coordinates, ...]
-    build: Callable[[Values], GapLaw]
-    outputs: Callable[[GapLaw], dict[str, Any]]
-    centring: Centring | None
+    build: Callable[[Values], Any]
+    outputs: Callable[[Any], dict[str, Any]]
     given: Mapping[str, Any]
+    centring: Centring | None = None
+    constants: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    forcing: ForcingSpec | None = None
+    from_run: Callable[[Run | None], Mapping[str, Any]] | None = None
+    one_series: Callable[[], LawSpec] | None = None
+    home: str = "laws"
+    static: tuple[Any, ...] = ()
     coordinates: Coordinates = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         given = {k: v for k, v in self.given.items() if v is not None}
-        known = {n for c in self.family for n in c.names}
         for name, value in given.items():
-            if name not in known:
-                raise InputError(f"law {self.name!r} has no parameter {name!r}. {did_you_mean(name, known)}")
+            if name not in self.names:
+                raise InputError(f"law {self.name!r} has no parameter {name!r}. {did_you_mean(name, self.names)}")
             given[name] = _number_or_prior(self.name, name, value)
-            if isinstance(given[name], float):
-                self._check_support(name, given[name])
+            if isinstance(given[name], float) and not supported(name, given[name]):
+                raise InputError(f"law {self.name!r}: {name}={given[name]:g}, but it must be {in_words(name)}.")
         chosen = next((c for c in self.family if set(given) <= set(c.names)), None)
         if chosen is None:
             sets = "; ".join("(" + ", ".join(c.names) + ")" for c in self.family)
@@ -87,12 +107,10 @@ class LawSpec:
         object.__setattr__(self, "given", MappingProxyType(given))
         object.__setattr__(self, "coordinates", chosen)
 
-    def _check_support(self, name: str, value: float) -> None:
-        if not self._supported(name, value):
-            raise InputError(f"law {self.name!r}: {name}={value:g}, but it must be {self.supports[name]}.")
-
-    def _supported(self, name: str, value: float) -> bool:
-        return name not in self.supports or _SUPPORTED[self.supports[name]](value)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every parameter that may be given, in any coordinates."""
+        return tuple(dict.fromkeys(n for c in self.family for n in c.names))
 
     @property
     def fixed(self) -> dict[str, float]:
@@ -108,42 +126,54 @@ class LawSpec:
         """This law with more (or other) numbers and priors given."""
         return dataclasses.replace(self, given={**self.given, **given})
 
-    def law(self, **numbers: Any) -> GapLaw:
-        """The law with numbers: those given here, those given before, else the example's.
+    def bind(self, run: Run | None) -> LawSpec:
+        """This law with what it takes from a run (schedules); None: an example's."""
+        forcing = None if self.forcing is None else self.forcing.bind(run)
+        constants = dict(self.constants)
+        if forcing is not None:
+            constants |= forcing.constants
+        if self.from_run is not None:
+            constants |= self.from_run(run)
+        return dataclasses.replace(self, forcing=forcing, constants=constants, from_run=None)
 
-        Example numbers are those of one illustrative law, converted into the coordinates in use.
-        """
-        spec = self.replace(**numbers) if numbers else self
-        if spec.priors:
-            name = next(iter(spec.priors))
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Parameter -> number, in the coordinates in use: those given, else the example's."""
+        if self.priors:
+            name = next(iter(self.priors))
             raise InputError(
                 f"law {self.name!r} has a prior on {name!r}, so it has no one trajectory. "
                 f"Give a number, .law({name}=...), or fit it."
             )
-        example = self.build(self.example)
-        everything = {**self.example, **{k: float(v) for k, v in self.outputs(example).items()}}
-        values = {n: spec.fixed.get(n, everything.get(n)) for n in spec.coordinates.names}
+        everything = {**self.example}
+        if not set(self.coordinates.names) <= set(everything):
+            # limits and the paper's coefficients of the example: it is unforced, where they have formulas
+            example = self.build({**self.example, **self.bind(None).constants})
+            everything |= {k: float(v) for k, v in self.outputs(example).items()}
+        return {n: self.fixed.get(n, everything.get(n)) for n in self.coordinates.names}
+
+    def law(self, **numbers: Any) -> GapLaw | AbstractCurve:
+        """The law with numbers: those given here, those given before, else the example's.
+
+        Example numbers are those of one illustrative law, converted into the coordinates in use.
+        """
+        spec = (self.replace(**numbers) if numbers else self).bind(None)
+        values = spec.numbers
         stated = ", ".join(f"{k}={v:g}" for k, v in values.items())
         try:
             canonical = spec.coordinates.resolve(values)
         except ZeroDivisionError:
             raise InputError(f"law {self.name!r}: no law has {stated} (a division by zero). Change one.") from None
         for name, value in canonical.items():
-            if not self._supported(name, value):
+            if not supported(name, value):
                 makes = f"{stated} make {name}={value:g}"
-                raise InputError(f"law {self.name!r}: {makes}, but it must be {self.supports[name]}. Change one.")
-        return self.build(canonical)
+                raise InputError(f"law {self.name!r}: {makes}, but it must be {in_words(name)}. Change one.")
+        return spec.build({**canonical, **spec.constants})
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={_short(v)}" for k, v in self.given.items())
-        return f"gapdyn.laws.{self.name}({inside})"
-
-
-_SUPPORTED: dict[str, Callable[[float], bool]] = {
-    "> 0": lambda x: x > 0,
-    ">= 0": lambda x: x >= 0,
-    "in [0, 1)": lambda x: 0 <= x < 1,
-}
+        forcing = {} if self.forcing is None else {"forcing": self.forcing}
+        inside = ", ".join(f"{k}={_short(v)}" for k, v in {**self.given, **forcing}.items())
+        return f"gapdyn.{self.home}.{self.name}({inside})"
 
 
 def _number_or_prior(law: str, name: str, value: Any) -> Any:
@@ -164,5 +194,7 @@ def _number_or_prior(law: str, name: str, value: Any) -> Any:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, ForcingSpec):
+        return repr(value)
     arguments = ", ".join(f"{float(getattr(value, k)):g}" for k in getattr(value, "arg_constraints", {}))
     return f"{type(value).__name__}({arguments})"

@@ -23,6 +23,7 @@ from ._model import Model, Observations, prepare
 from ._posterior import Completed, complete
 from ._result import Fit
 from ._scale import Scale
+from ._series import single
 from ._sites import is_noise
 from .engines import Sampled, as_engine
 
@@ -38,6 +39,7 @@ def fit(
     engine: Any = "auto",
     prior: Mapping[str, Any] | None = None,
     likelihood: Likelihood | None = None,
+    series: str | None = None,
     route: str = "auto",
     progress: bool | None = None,
 ) -> Fit:
@@ -48,7 +50,8 @@ def fit(
     run
         The measured run.
     law
-        A law of `gapdyn.laws`; its given numbers are held fixed, its given distributions are priors.
+        A law of `gapdyn.laws` or a curve of `gapdyn.curves`; its given numbers are held fixed, its given
+        distributions are priors.
     key
         Seed: an integer or a JAX key. The same key, versions and machine give the same draws.
 
@@ -61,8 +64,11 @@ def fit(
         (sigma_s, sigma_v, shared_s, shared_v, nu) too.
     likelihood
         The error model; default Gaussian, shared part inferred.
+    series
+        For a curve: the one column of the run to fit, such as "acc_s" or an extra one; None: u_s and u_v together.
+        The parameters that end in `_s`, and `u_s0`, `u_s_inf`, are then that column's.
     route
-        "auto", "exact" or "ode", see `solve`.
+        "auto", "exact", "fixed", "ode" or "map", see `solve`.
     progress
         Whether to show a bar on stderr; None: in a terminal or a notebook.
 
@@ -79,6 +85,8 @@ def fit(
     settings = as_engine(engine)
     seed = as_key(key)
     k_sample, k_again = jax.random.split(seed)
+    if series is not None:
+        run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
     findings = _precision_finding()
     done = _sample(settings, model, obs, scale, k_sample, progress)
@@ -89,21 +97,23 @@ def fit(
         settings, done = careful, _sample(careful, model, obs, scale, k_again, progress)
     sampled, summary = done.sampled, done.summary
     findings += convergence_findings(_free(summary), sampled.stats)
-    findings += data_findings(run, {k: v.reshape(-1) for k, v in done.completed.draws.items()})
+    flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
+    findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
     return Fit(
         data=run,
-        law=law,
+        law=model.law,
         engine=settings,
         draws=done.completed.draws,
         log_lik=done.completed.log_lik,
         stats=sampled.stats,
         summary=summary,
         findings=tuple(findings),
-        provenance=_provenance(seed, settings, model, obs),
+        provenance=_provenance(seed, settings, model, obs, series),
         seconds={**sampled.seconds, "total": time.perf_counter() - began},
         model=model,
         observations=obs,
         scale=scale,
+        series=series,
     )
 
 
@@ -173,15 +183,16 @@ def _precision_finding() -> list[Finding]:
     return [Finding("info", "float32", text, remedy)]
 
 
-def _provenance(seed: Any, settings: Any, model: Model, obs: Observations) -> dict[str, Any]:
+def _provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
     packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
         "versions": {p: importlib.metadata.version(p) for p in packages},
         "key": [int(x) for x in np.asarray(jax.random.key_data(seed)).reshape(-1)],
         "engine": {"name": settings.name, **dataclasses.asdict(settings)},
         "law": repr(model.law),
+        "series": series or "u_s, u_v",
         "likelihood": dataclasses.asdict(model.likelihood),
-        "route": model.route,
+        "route": model.route.name,
         "precision": str(obs.ts.dtype),
         "device": str(jax.devices()[0]),
     }

@@ -1,7 +1,7 @@
 """How measured uncertainties scatter about a law: shared error, independent error, excess noise.
 
 Evaluation prompts stay fixed over a run, so the standard error of a checkpoint (over prompts) is mostly one common
-offset: Cov(e_i, e_j) = c se_i se_j + (1 - c) se_i^2 [i = j] + sigma^2 [i = j]  (theory.md section 1), with the smooth
+offset: Cov(e_i, e_j) = c se_i se_j + (1 - c) se_i^2 [i = j] + sigma^2 [i = j] , with the smooth
 course of the standard errors in the first term.
 """
 
@@ -101,7 +101,7 @@ class CheckpointErrors(dist.Distribution):
         self.shared, self.sigma, self.offset, self.nu = shared, sigma, offset, nu
         super().__init__((), jnp.shape(mean), validate_args=False)
 
-    def _common(self) -> Any:
+    def common(self) -> Any:
         """sqrt(c) se, (times, 2): the size of the common error at each checkpoint."""
         return jnp.where(self.mask_, jnp.sqrt(self.shared) * self.common_se, 0.0)
 
@@ -114,23 +114,32 @@ class CheckpointErrors(dist.Distribution):
         v = jnp.where(self.mask_, var, 1.0)
         return v[:, 0], cross, v[:, 1]
 
+    def noise_cov(self) -> Any:
+        """Covariance of each checkpoint's independent part, (times, 2, 2); identity where not measured."""
+        b11, b12, b22 = self._blocks()
+        return jnp.stack([jnp.stack([b11, b12], -1), jnp.stack([b12, b22], -1)], -2)
+
+    def offset_cov(self) -> Any:
+        """Covariance of the two common errors, (2, 2), in units of sqrt(c) se."""
+        c = self._corr_offset()
+        return jnp.stack([jnp.ones_like(c), c, c, jnp.ones_like(c)]).reshape(2, 2)
+
+    def _but(self, mean: Any, offset: Any) -> CheckpointErrors:
+        return CheckpointErrors(
+            mean, self.se, self.common_se, self.corr, self.mask_, self.shared, self.sigma, offset, self.nu
+        )
+
     def given(self, offset: Any) -> CheckpointErrors:
         """The same errors with the common ones known."""
-        return CheckpointErrors(
-            self.mean_,
-            self.se,
-            self.common_se,
-            self.corr,
-            self.mask_,
-            self.shared,
-            self.sigma,
-            offset,
-            self.nu,
-        )
+        return self._but(self.mean_, offset)
+
+    def about(self, mean: Any) -> CheckpointErrors:
+        """The same errors about another course, (times, 2)."""
+        return self._but(mean, self.offset)
 
     def centre(self) -> Any:
         """The curve that the checkpoints scatter about, (times, 2): the law plus the common error, where known."""
-        return self.mean_ if self.offset is None else self.mean_ + self._common() * self.offset
+        return self.mean_ if self.offset is None else self.mean_ + self.common() * self.offset
 
     def _corr_offset(self) -> Any:
         """Correlation of the two common errors: that of the checkpoints, on average."""
@@ -155,14 +164,13 @@ class CheckpointErrors(dist.Distribution):
     def _offset_posterior(self, value: Any) -> tuple[Any, Any, Any]:
         """h, I + M R and R of the common error z given the curve: z ~ N(R (I + M R)^-1 h, R (I + M R)^-1)."""
         r = jnp.where(self.mask_, value - self.mean_, 0.0)
-        w = self._common()
+        w = self.common()
         b11, b12, b22 = self._blocks()
         x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
         h = jnp.stack([jnp.sum(w[:, 0] * x1), jnp.sum(w[:, 1] * x2)])
         m12 = jnp.sum(-w[:, 0] * b12 * w[:, 1] / det)
         m = jnp.stack([jnp.sum(w[:, 0] ** 2 * b22 / det), m12, m12, jnp.sum(w[:, 1] ** 2 * b11 / det)]).reshape(2, 2)
-        c = self._corr_offset()
-        big_r = jnp.stack([jnp.ones_like(c), c, c, jnp.ones_like(c)]).reshape(2, 2)
+        big_r = self.offset_cov()
         return h, jnp.eye(2) + m @ big_r, big_r
 
     def log_prob(self, value: Any) -> Any:

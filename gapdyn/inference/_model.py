@@ -14,15 +14,21 @@ from numpyro.distributions.transforms import AffineTransform, biject_to
 
 from .._check import InputError
 from ..data import Run
-from ..dynamics import GapLaw, LawSpec, solve
-from ..dynamics._solve import choose_route
+from ..dynamics import LawSpec
+from ..dynamics._deviation import deviation, wanders
+from ..dynamics._solve import Route, along, plan
 from ._held import Held
+from ._kalman import PathErrors
 from ._likelihood import CheckpointErrors, Likelihood, common_course
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
 
 SERIES = ("u_s", "u_v")
+# relative errors that a solve inside a sampler may have, far below any measurement's
+# and the fixed steps over a run: of order 8, they reach that for 30 time constants in the run
+FINE = 16
+ACCURACY = {"exact": 1.0, "map": 1.0, "fixed": 1e-4, "ode": 1e-8}
 
 
 class Observations(NamedTuple):
@@ -36,6 +42,7 @@ class Observations(NamedTuple):
     corr: Any  # (times,)
     priors: dict[str, Held]
     fixed: dict[str, Any]
+    constants: dict[str, Any]  # of the law: schedules, a round's length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +55,10 @@ class Model:
 
     law: LawSpec
     likelihood: Likelihood
-    route: str
+    route: Route
     noise_sites: tuple[str, ...]
     centred: bool
+    wanders: bool
     key: tuple[Any, ...]
 
     def __hash__(self) -> int:
@@ -72,25 +80,33 @@ class Model:
             loc, scale = centring.affine(values)
             moved = dist.TransformedDistribution(obs.priors[centring.name].distribution, AffineTransform(loc, scale))
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
-        law = self.build(values)
-        trajectory = solve(law, obs.ts, self.route)
-        if self.route != "exact":
+        resolved = self.law.coordinates.resolve(values)
+        trajectory = self._along(resolved, obs.ts, obs, self.route)
+        if self.route.name != "exact":
             numpyro.factor("solved", jnp.where(trajectory.ok, 0.0, -jnp.inf))
-        numpyro.sample("checkpoints", self.errors(trajectory, values, obs), obs=obs.y)
+        numpyro.sample("checkpoints", self.errors(trajectory, {**values, **resolved}, obs), obs=obs.y)
 
-    def build(self, values: Mapping[str, Any]) -> GapLaw:
-        """The law at sampled values."""
-        return self.law.build(self.law.coordinates.resolve(values))
+    def _along(self, values: Mapping[str, Any], ts: Any, obs: Observations, route: Route) -> Any:
+        tolerance = ACCURACY[self.route.name] if obs.ts.dtype == jnp.float64 else 1e-3
+        return along(self.law.build({**values, **obs.constants}), ts, route, jnp.asarray(tolerance, float))
 
-    def errors(self, trajectory: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors:
-        """The distribution of both series about a trajectory."""
+    def errors(self, trajectory: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors | PathErrors:
+        """The distribution of both series about a trajectory, which is a mean course where there is process noise."""
+        about = self.errors_about(jnp.stack([trajectory.u_s, trajectory.u_v], -1), values, obs)
+        if not self.wanders:
+            return about
+        law = self.law.build({**values, **obs.constants})
+        return PathErrors(about, deviation(law, obs.ts))
+
+    def errors_about(self, course: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors:
+        """The distribution of both series about a course (times, 2)."""
 
         def pair(stem: str, otherwise: Any) -> Any:
             return jnp.stack([jnp.asarray(values.get(f"{stem}_{x}", otherwise), float) for x in "sv"])
 
         fixed_share = self.likelihood.shared if isinstance(self.likelihood.shared, float) else 0.0
         return CheckpointErrors(
-            jnp.stack([trajectory.u_s, trajectory.u_v], -1),
+            course,
             obs.se,
             obs.common_se,
             obs.corr,
@@ -110,11 +126,16 @@ class Model:
             values[self.law.centring.name] = (values[self.law.centring.as_name] - loc) / scale
         law = self.law.coordinates.resolve(values)
         noise = {n: values[n] for n in self.noise_sites}
-        return {**law, **self.law.outputs(self.law.build(law)), **noise}
+        return {**law, **self.law.outputs(self.law.build({**law, **obs.constants})), **noise}
 
-    def solve_at(self, values: Mapping[str, Any], ts: Any) -> Any:
-        """The trajectory at standard times for one completed draw."""
-        return solve(self.law.build({k: values[k] for k in self.law.example}), ts, self.route)
+    def solve_at(self, values: Mapping[str, Any], ts: Any, obs: Observations, route: Route) -> Any:
+        """The trajectory at standard times for one completed draw, along a route planned for these times."""
+        return self._along({k: values[k] for k in self.law.example}, ts, obs, route)
+
+    def plan(self, ts: np.ndarray, obs: Observations) -> Route:
+        """The model's route with the steps that the standard times `ts` ask for."""
+        example = self.law.build({**self.law.example, **obs.constants})
+        return plan(example, self.route.name, ts, 0.0, fine=FINE)
 
 
 def _noise_sites(run: Run, likelihood: Likelihood) -> tuple[str, ...]:
@@ -169,16 +190,23 @@ def prepare(
             f"run {run.name!r}: u_s and u_v do not change and have no gap (constant curve), so there is nothing to "
             "fit. Check that the columns are the measured uncertainties."
         )
+    law = law.bind(run)
     noise_sites = _noise_sites(run, likelihood)
     priors = choose_priors(run, law, noise_sites, prior, scale)
     centred = _can_centre(law, priors)
-    example = law.build(law.example)
-    route = choose_route(example, route)
+    obs = _observations(run, law, scale, priors)
+    example = law.build({**law.example, **obs.constants})
+    if wanders(example) and likelihood.noise != "gaussian":
+        raise InputError(
+            f"the {law.title} has process noise, which is filtered with Gaussian errors: noise={likelihood.noise!r} "
+            "does not go with it. Use noise='gaussian'."
+        )
+    chosen = plan(example, route, np.asarray(obs.ts), 0.0, fine=FINE)
     structure = tuple((n, type(p).__name__) for n, p in sorted(priors.items()))
-    key = (law.name, law.coordinates.names, tuple(sorted(law.fixed)), _gauge(example), likelihood, route, noise_sites,
-           centred, structure)  # fmt: skip
-    model = Model(law, likelihood, route, noise_sites, centred, key)
-    return model, _observations(run, law, scale, priors), scale
+    forcing = None if law.forcing is None else law.forcing.name
+    key = (law.home, law.name, law.static, forcing, law.coordinates.names, tuple(sorted(law.fixed)), likelihood, chosen,
+           noise_sites, centred, structure)  # fmt: skip
+    return Model(law, likelihood, chosen, noise_sites, centred, wanders(example), key), obs, scale
 
 
 def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
@@ -190,10 +218,6 @@ def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
         and set(centring.needs) <= set(law.coordinates.names)
         and is_real(priors[centring.name])
     )
-
-
-def _gauge(law: GapLaw) -> float:
-    return float(getattr(law.potential, "k", 1.0))
 
 
 def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) -> Observations:
@@ -211,7 +235,8 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) 
     device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
     fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
     held = {k: Held(v) for k, v in priors.items()}
-    return Observations(**device, mask=jnp.asarray(mask), priors=held, fixed=fixed)
+    constants = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.constants.items()}
+    return Observations(**device, mask=jnp.asarray(mask), priors=held, fixed=fixed, constants=constants)
 
 
 def unit_of(name: str, run: Run) -> str:
@@ -222,6 +247,10 @@ def unit_of(name: str, run: Run) -> str:
         Dimension.DIFFERENCE: u,
         Dimension.RATE: f"1/{run.clock}",
         Dimension.TIME: run.clock,
+        Dimension.POINT: run.clock,
+        Dimension.SLOPE: f"{u}/{run.clock}",
+        Dimension.WANDER: f"{u}/{run.clock}^0.5",
+        Dimension.TURN: f"{u}/{run.clock}^1.5",
         Dimension.PURE: "",
     }[SITES[name].dimension]
 

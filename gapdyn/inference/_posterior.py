@@ -15,17 +15,18 @@ from ._sites import SITES
 
 
 class Completed(NamedTuple):
-    """Draws in the run's units and the pointwise log-likelihood."""
+    """Draws in the run's units, the pointwise log-likelihood, and u_s by the law at the last checkpoint."""
 
     draws: dict[str, np.ndarray]  # name -> (chain, draw)
     log_lik: np.ndarray  # (chain, draw, obs), in the run's units
+    last: np.ndarray  # (chain, draw)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> tuple[dict[str, Any], Any]:
-    def one(z: dict[str, Any], key: Any) -> tuple[dict[str, Any], Any]:
+def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> tuple[dict[str, Any], Any, Any]:
+    def one(z: dict[str, Any], key: Any) -> tuple[dict[str, Any], Any, Any]:
         values = model.complete(constrain(model, obs, z), obs)
-        trajectory = model.solve_at(values, obs.ts)
+        trajectory = model.solve_at(values, obs.ts, obs, model.route)
         errors = model.errors(trajectory, values, obs)
         if errors.offset is None:
             # the model integrates the common errors out; given a draw of the rest they are Gaussian, so a draw of
@@ -33,7 +34,7 @@ def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> 
             offset = errors.draw_offset(key, obs.y)
             errors = errors.given(offset)
             values |= {"offset_s": offset[0], "offset_v": offset[1]}
-        return values, errors.checkpoint_log_prob(obs.y)
+        return values, errors.checkpoint_log_prob(obs.y), trajectory.u_s[-1]
 
     return jax.vmap(one)(z, keys)
 
@@ -42,7 +43,7 @@ def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, k
     """All parameters of every draw, and log p(checkpoint | draw) per checkpoint."""
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
-    values, log_lik = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))
+    values, log_lik, last = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))
     stated = np.any(np.asarray(obs.se) > 0, axis=0)
     has_errors = {"offset_s": bool(stated[0]), "offset_v": bool(stated[1])}
     draws = {
@@ -52,4 +53,5 @@ def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, k
     }
     # a density of u is one of standard u divided by the size, once for each measured entry
     jacobian = np.sum(np.asarray(obs.mask), -1) * np.log(scale.size)
-    return Completed(draws, np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian)
+    log_lik = np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian
+    return Completed(draws, log_lik, scale.from_standard("u_s0", np.reshape(last, shape)))

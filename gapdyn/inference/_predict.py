@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..dynamics._solve import Route
+from ._kalman import PathErrors
 from ._model import Model, Observations
 from ._scale import Scale
 
@@ -44,18 +46,34 @@ class Curves:
         return self.rep_s - self.rep_v
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _curves(model: Model, prompts: str, values: dict[str, Any], obs: Observations, keys: Any) -> Any:
+class _Path(NamedTuple):
+    """What a course with process noise is drawn from: the data on a grid that has the asked times, too."""
+
+    obs: Observations  # at the checkpoints and at the asked times; the latter have no data
+    places: Any  # (times,), where the asked times are
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _curves(
+    model: Model, prompts: str, route: Route, values: dict[str, Any], obs: Observations, path: _Path | None, keys: Any
+) -> Any:
     def one(v: dict[str, Any], key: Any) -> Any:
         k_offset, k_noise = jax.random.split(key)
-        trajectory = model.solve_at(v, obs.ts)
-        errors = model.errors(trajectory, v, obs)
+        own = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
+        grid = obs if path is None else path.obs
+        trajectory = model.solve_at(v, grid.ts, grid, route)
+        course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
+        if path is not None:
+            whole = model.errors(trajectory, v, grid).given(own)
+            assert isinstance(whole, PathErrors)
+            course = (course + whole.draw_path(jax.random.fold_in(key, 1), grid.y))[path.places]
+        errors = model.errors_about(course, v, obs)
         if prompts == "law":
             offset = jnp.zeros(2)
         elif prompts == "new":
             offset = errors.draw_new_offset(k_offset)
         else:
-            offset = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
+            offset = own
         errors = errors.given(offset)
         return errors.centre(), errors.sample(k_noise), trajectory.ok
 
@@ -70,20 +88,36 @@ def curves(
     ts: Any,
     key: Any,
     prompts: str = "same",
+    seen: bool = True,
 ) -> Curves:
     """Curves at the run-clock times `ts` for flat draws (draw,) in the run's units.
 
     `prompts`: "same" carries the common error of the run's own evaluation prompts, "new" draws another, "law" is the
-    law itself. Times beyond the data carry the last checkpoint's standard errors and correlation.
+    law itself. Times beyond the data carry the last checkpoint's standard errors and correlation. A course with process
+    noise is one that the data allow, or with `seen` False any.
     """
     ts = np.asarray(ts, np.float64)
     standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in draws.items()}
     count = len(next(iter(standard.values())))
     at = _observations_at(obs, scale.times(ts))
-    mean, rep, ok = _curves(model, prompts, standard, at, jax.random.split(key, count))
+    path = _path(obs, np.asarray(at.ts), seen) if model.wanders else None
+    route = model.plan(np.asarray(at.ts if path is None else path.obs.ts), at)
+    mean, rep, ok = _curves(model, prompts, route, standard, at, path, jax.random.split(key, count))
     mean, rep = np.asarray(mean, np.float64), np.asarray(rep, np.float64)
     parts = [scale.origin + scale.size * a[:, :, i] for a in (mean, rep) for i in (0, 1)]
     return Curves(ts, *parts, ok=np.asarray(ok))
+
+
+def _path(obs: Observations, ts: np.ndarray, seen: bool) -> _Path:
+    known = np.asarray(obs.ts)
+    grid = np.union1d(known, ts)
+    y, mask = np.zeros((len(grid), 2)), np.zeros((len(grid), 2), bool)
+    there = np.searchsorted(grid, known)
+    y[there], mask[there] = np.asarray(obs.y), np.asarray(obs.mask) & seen
+    at = _observations_at(obs, grid)._replace(y=jnp.asarray(y, float), mask=jnp.asarray(mask))
+    # a checkpoint's own errors, not those interpolated across values that were not measured
+    at = at._replace(se=at.se.at[there].set(obs.se))
+    return _Path(at, jnp.asarray(np.searchsorted(grid, ts)))
 
 
 def _observations_at(obs: Observations, ts: np.ndarray) -> Observations:

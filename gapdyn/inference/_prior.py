@@ -14,7 +14,7 @@ from numpyro.distributions.transforms import AffineTransform, biject_to
 
 from .._check import InputError, did_you_mean
 from ..data import Run
-from ..dynamics import LawSpec
+from ..dynamics import LawSpec, bounds
 from ._scale import FIRST, Scale
 from ._sites import SITES
 
@@ -30,39 +30,82 @@ def _noise_scale(se: np.ndarray, scale: Scale) -> float:
     return 0.1 * float(np.median(seen)) / scale.size if seen.size else 0.05
 
 
-def default_prior(name: str, run: Run, scale: Scale) -> dist.Distribution:
+def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dist.Distribution:
     """The default prior of a site in standard units: the one place where the numbers of the sites table are made.
 
-    They use the run's range, its first checkpoints and its time span, never its end alone.
+    They use the run's range, its first checkpoints and its time span, never its end alone. A curve may rise or fall, so
+    its limits are as likely above the start as below.
     """
-
-    def at(x: float) -> Any:
-        return jnp.asarray(x, float)
-
-    if name == "rate":
-        return dist.LogNormal(at(math.log(1.5)), at(1.25))
-    if name in ("alpha", "beta"):
-        return dist.LogNormal(at(math.log(2.0 if name == "alpha" else 0.5)), at(1.25))
-    if name == "rho":
-        return dist.Uniform(at(0.0), at(1.0))
-    if name in ("shared_s", "shared_v"):
-        # prompts are either kept over a run or drawn afresh: the ends are likelier than the middle
-        return dist.Beta(at(0.5), at(0.5))
-    if name in ("gap_inf", "b", "offset_s", "offset_v"):
-        return dist.Normal(at(0.0), at(1.0))
+    if name in _PLAIN:
+        kind, *numbers = _PLAIN[name]
+        return kind(*(_at(x) for x in numbers))
+    if name == "m":
+        return _above_one(dist.HalfNormal(_at(1.0)))
+    if name == "ratio":
+        return _above_one(dist.LogNormal(_at(math.log(3.0)), _at(0.75)))
+    if name == "q":
+        return dist.TruncatedNormal(_at(0.0), _at(1.0), high=_at(0.0))
     if name in ("u_s0", "u_v0"):
         # the unmeasured one of the two stands half a size away, on the side of a positive gap
         other = 0.5 if name == "u_s0" else -0.5
-        return dist.Normal(at(_first(run.u_s if name == "u_s0" else run.u_v, other, scale)), at(1.0))
+        return dist.Normal(_at(_first(run.u_s if name == "u_s0" else run.u_v, other, scale)), _at(1.0))
     if name in ("u_s_inf", "u_v_inf"):
         start = default_prior("u_s0" if name == "u_s_inf" else "u_v0", run, scale)
-        return dist.Normal(start.mean - 1.0, at(1.5))
+        return dist.Normal(start.mean, _at(2.0)) if curve else dist.Normal(start.mean - 1.0, _at(1.5))
     if name in ("sigma", "sigma_s", "sigma_v"):
         stated = {"sigma": np.concatenate([run.se_s, run.se_v]), "sigma_s": run.se_s, "sigma_v": run.se_v}
-        return dist.HalfCauchy(at(_noise_scale(stated[name], scale)))
-    if name == "nu":
-        return dist.Gamma(at(2.0), at(0.1))
+        return dist.HalfCauchy(_at(_noise_scale(stated[name], scale)))
     raise KeyError(name)
+
+
+def _at(x: float) -> Any:
+    return jnp.asarray(x, float)
+
+
+def _above_one(excess: dist.Distribution) -> dist.Distribution:
+    support: Any = excess.support
+    return dist.TransformedDistribution(excess, AffineTransform(_at(1.0), _at(1.0), domain=support))
+
+
+_PLAIN: dict[str, tuple[Any, ...]] = {
+    "rate": (dist.LogNormal, math.log(1.5), 1.25),
+    "alpha": (dist.LogNormal, math.log(2.0), 1.25),
+    "beta": (dist.LogNormal, math.log(0.5), 1.25),
+    "rho": (dist.Uniform, 0.0, 1.0),
+    "gap_inf": (dist.Normal, 0.0, 1.0),
+    "b": (dist.Normal, 0.0, 1.0),
+    "kappa": (dist.LogNormal, math.log(0.7), 1.25),
+    "s": (dist.LogNormal, math.log(0.5), 1.0),
+    "tau": (dist.LogNormal, math.log(0.3), 1.0),
+    "p": (dist.HalfNormal, 1.0),
+    **{f"bend_{i}": (dist.Normal, -1.0, 1.0) for i in range(1, 5)},
+    "diffusion": (dist.HalfCauchy, 0.05),
+    "gamma": (dist.HalfNormal, 1.0),
+    "dose": (dist.Normal, 0.0, 1.0),
+    "rate_slow": (dist.LogNormal, 0.0, 1.0),
+    "change": (dist.Uniform, 0.0, 1.0),
+    **{
+        f"{stem}_{x}": prior
+        for x in "sv"
+        for stem, prior in {
+            "rate": (dist.LogNormal, math.log(1.5), 1.25),
+            "tau": (dist.LogNormal, math.log(0.3), 1.0),
+            "p": (dist.LogNormal, 0.0, 0.75),
+            "slow": (dist.Normal, 0.5, 0.5),
+            "mid": (dist.LogNormal, math.log(0.5), 1.0),
+            "steepness": (dist.LogNormal, math.log(1.5), 0.5),
+            "factor": (dist.Uniform, 0.0, 1.0),
+            "slope": (dist.Normal, 0.0, 2.0),
+            "later_slope": (dist.Normal, 0.0, 1.0),
+            "wander": (dist.HalfCauchy, 0.1),
+            "turn": (dist.HalfCauchy, 0.3),
+            "offset": (dist.Normal, 0.0, 1.0),
+            # prompts are either kept over a run or drawn afresh: the ends are likelier than the middle
+            "shared": (dist.Beta, 0.5, 0.5),
+        }.items()
+    },
+    "nu": (dist.Gamma, 2.0, 0.1),
+}
 
 
 def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Distribution:
@@ -89,8 +132,9 @@ def choose_priors(
         if name not in sites:
             raise InputError(f"prior for {name!r}: this model has no such parameter. {did_you_mean(name, sites)}")
         _check_prior(name, value)
+    curve = law.home == "curves"
     return {
-        name: standardised(name, given[name], scale) if name in given else default_prior(name, run, scale)
+        name: standardised(name, given[name], scale) if name in given else default_prior(name, run, scale, curve)
         for name in sites
         if name not in law.fixed
     }
@@ -99,12 +143,6 @@ def choose_priors(
 def is_real(prior: dist.Distribution) -> bool:
     """Whether a prior lives on the whole line."""
     return prior.support is constraints.real
-
-
-# supports that a site needs, for a check of the user's priors by two probes
-_LOWER = {"rate": 0.0, "alpha": 0.0, "beta": 0.0, "sigma": 0.0, "sigma_s": 0.0, "sigma_v": 0.0, "nu": 0.0, "rho": 0.0,
-          "shared_s": 0.0, "shared_v": 0.0}  # fmt: skip
-_UPPER = {"rho": 1.0, "shared_s": 1.0, "shared_v": 1.0}
 
 
 def _check_prior(name: str, prior: Any) -> None:
@@ -124,11 +162,11 @@ def _check_prior(name: str, prior: Any) -> None:
         raise InputError(
             f"prior for {name!r}: {type(prior).__name__} has no width. To fix a number say so in the law: {name}=0.3."
         )
-    low, high = _LOWER.get(name, -np.inf), _UPPER.get(name, np.inf)
+    low, high, *_ = bounds(SITES[name].support)
     slack = 1e-6 * max(1.0, abs(low) if math.isfinite(low) else 1.0)
     if ends.min() < low - slack or ends.max() > high + slack:
         raise InputError(
             f"prior for {name!r}: {type(prior).__name__} reaches outside the parameter's support, "
             f"{SITES[name].support}. Use one on it, such as "
-            + ("Beta(2, 2)." if name in _UPPER else "LogNormal(0, 1) or HalfNormal(1).")
+            + ("Beta(2, 2)." if math.isfinite(high) else "LogNormal(0, 1) or HalfNormal(1).")
         )

@@ -56,4 +56,4 @@ def prior_curves(
     k_prior, k_noise = jax.random.split(as_key(key))
     flat = prior_draws(run, law, key=k_prior, prior=prior, likelihood=likelihood, draws=draws)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood)
-    return curves(model, obs, scale, flat, run.t if ts is None else ts, k_noise, prompts="new")
+    return curves(model, obs, scale, flat, run.t if ts is None else ts, k_noise, prompts="new", seen=False)

@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from .._check import InputError, did_you_mean
 from ..data import Run
-from ..dynamics import GapLaw, LawSpec
+from ..dynamics import AbstractCurve, GapLaw, LawSpec
 from ._diagnostics import Summary
 from ._findings import Finding
 from ._model import Model, Observations, unit_of
@@ -31,12 +30,14 @@ class Fit:
     ----------
     data, law, engine : what was fitted, by what, and with which settings.
     draws : parameter -> (chain, draw), in the run's units; names are those of the sites table.
-    log_lik : (chain, draw, obs), log density of each checkpoint given the draw (obs = one checkpoint).
+    log_lik : (chain, draw, obs), log density of each checkpoint given the draw (obs = one checkpoint); for laws with
+        process noise given the earlier checkpoints too.
     stats : sampler's figures -> (chain, draw).
     summary : parameter -> `Summary`.
     findings : what to know before using it.
     provenance : versions, seed, route, precision, settings, priors.
     seconds : phase -> wall-clock seconds.
+    series : the one column that a curve was fitted to (`data` then has it in the place of u_s); None: u_s and u_v.
     """
 
     data: Run
@@ -52,6 +53,7 @@ class Fit:
     model: Model = dataclasses.field(repr=False)
     observations: Observations = dataclasses.field(repr=False)
     scale: Scale = dataclasses.field(repr=False)
+    series: str | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Draws of one parameter, flattened over chains: (draw,)."""
@@ -65,19 +67,31 @@ class Fit:
         return {k: v.reshape(-1) for k, v in self.draws.items()}
 
     @property
+    def quantities(self) -> dict[str, str]:
+        """What was fitted -> the attribute that carries it in limits and curves: itself, or "u_s" for one series."""
+        return {s: s for s in ("u_s", "u_v", "gap")} if self.series is None else {self.series: "u_s"}
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the law has a limit in any draw."""
+        return bool(np.isfinite(self.flat.get("u_s_inf", np.nan)).any())
+
+    @property
     def trusted(self) -> bool:
         """Whether no finding says that the numbers must not be used."""
         return not any(f.level == "error" for f in self.findings)
 
     @property
-    def laws(self) -> GapLaw:
+    def laws(self) -> GapLaw | AbstractCurve:
         """The posterior as one batch of laws with leading axis (draw,): for `jax.vmap`, limits, sweeps."""
 
-        def one(values: dict[str, Any], t0: Any) -> GapLaw:
-            return eqx.tree_at(lambda law: law.t0, self.law.build(values), t0)
+        constants = {**self.law.constants, "t0": self.scale.t0}
+
+        def one(values: dict[str, Any], constants: dict[str, Any]) -> GapLaw:
+            return self.law.build({**values, **constants})
 
         flat = {k: np.asarray(v, float) for k, v in self.flat.items() if k in self.law.example}
-        return jax.jit(jax.vmap(one, (0, None)))(flat, float(self.scale.t0))
+        return jax.jit(jax.vmap(one, (0, None)))(flat, constants)
 
     def curves(self, ts: Any = None, *, key: Any = 0, prompts: str = "same", draws: int | None = None) -> Curves:
         """Curves and replicated measurements of the draws at times `ts` (default: the run's checkpoints).
@@ -125,7 +139,7 @@ class Fit:
         run, spec = self.data, self.law
         shape = f"{self.engine.name} {self.engine.chains}x{self.engine.draws}"
         span = f"{run.clock} {run.t[0]:g}..{run.t[-1]:g}"
-        head = f"{run.name} | {spec.title} | {len(run)} checkpoints, {span} | {shape} | route {self.model.route}"
+        head = f"{run.name} | {spec.title} | {len(run)} checkpoints, {span} | {shape} | route {self.model.route.name}"
         columns = ("mean", "sd", "q05", "q50", "q95")
         rows = [f"{'':10s}" + "".join(f"{c:>11s}" for c in columns) + f"{'rhat':>8s}{'ess':>7s}  unit"]
         for name, s in self.summary.items():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Run
-from ._sites import SITES, Dimension
+from ._sites import Dimension, dimension
 
 FIRST = 3  # "the first checkpoints": enough for a median, few enough to be a start
 
@@ -51,8 +51,12 @@ class Scale:
             Dimension.DIFFERENCE: (0.0, self.size),
             Dimension.RATE: (0.0, 1 / self.span),
             Dimension.TIME: (0.0, self.span),
+            Dimension.POINT: (self.t0, self.span),
+            Dimension.SLOPE: (0.0, self.size / self.span),
+            Dimension.WANDER: (0.0, self.size / self.span**0.5),
+            Dimension.TURN: (0.0, self.size / self.span**1.5),
             Dimension.PURE: (0.0, 1.0),
-        }[SITES[name].dimension]
+        }[dimension(name)]
 
     def to_standard(self, name: str, value: Any) -> Any:
         """`value` of parameter `name` in standard units (NumPy, float64)."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .._check import InputError
 from .._random import as_key
 from ..data import Run
-from ..dynamics import GapLaw, LawSpec, solve
+from ..dynamics import AbstractCurve, GapLaw, LawSpec, solve
+from ..dynamics._deviation import deviation, wanders
+from ._kalman import PathErrors
 from ._likelihood import CheckpointErrors
 
 
 def simulate(
-    law: GapLaw | LawSpec,
+    law: GapLaw | AbstractCurve | LawSpec,
     ts: Any,
     *,
     key: Any,
@@ -32,7 +35,7 @@ def simulate(
 
     Parameters
     ----------
-    law : a `GapLaw`, or a law of `gapdyn.laws` with numbers.
+    law : a `GapLaw`, or a law of `gapdyn.laws` or curve of `gapdyn.curves` with numbers; its process noise is drawn.
     ts : (times,), increasing, in the clock `clock`.
     key : seed.
     noise : sd of the noise that is fresh at every checkpoint and not stated in the run (unit of u).
@@ -50,8 +53,14 @@ def simulate(
         if value is not None and not (math.isfinite(value) and low <= value <= limit):
             raise InputError(f"{what}={value!r} must be a finite number in [{low:g}, {limit:g}].")
     ts = np.asarray(ts, np.float64)
-    trajectory = solve(law, ts)
+    exact = law.law() if isinstance(law, LawSpec) else law
+    trajectory = solve(exact, ts)
     curve = np.stack([np.asarray(trajectory.u_s), np.asarray(trajectory.u_v)], -1).astype(np.float64)
+    if wanders(exact):
+        still = CheckpointErrors(*(jnp.zeros(curve.shape) for _ in range(3)), jnp.zeros(len(ts)),
+                                 jnp.ones(curve.shape, bool), shared=jnp.zeros(2), sigma=jnp.zeros(2))  # fmt: skip
+        paths = PathErrors(still, deviation(exact, jnp.asarray(ts)))
+        curve = curve + np.asarray(paths.draw_new_path(jax.random.fold_in(as_key(key), 1)))
     size = max(noise, se or 0.0)
     if size > 0:  # in units of the noise, where the likelihood's variance floor is nothing
         errors = CheckpointErrors(

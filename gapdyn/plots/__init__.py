@@ -7,6 +7,8 @@ by itself.
 from __future__ import annotations
 
 from ._ceiling import ceiling_density as ceiling_density
+from ._family import dependence as dependence
+from ._family import family as family
 from ._pairs import pairs as pairs
 from ._phase import phase as phase
 from ._predictive import predictive as predictive

@@ -11,7 +11,7 @@ from gapdyn.inference import Fit
 
 from ._draws import central, check_level, density, finite, is_constant, shown_range
 from ._style import BLUE, GREEN, INK, dress, legend, new_figure
-from ._words import CEILING, interval, one, quantity, run_title
+from ._words import CEILING, interval, one, plain, quantity, run_title
 
 
 def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
@@ -40,8 +40,9 @@ def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "n
     run, draws = limit.fit.data, finite(limit.u_s, "the ceiling")
     figure, chosen = new_figure(size, 1.0)
     ax = figure.subplots()
-    x = f"ceiling {CEILING}, {limit.prompts} prompts"
-    dress(ax, chosen, x=quantity(x, run), y="posterior density", title=run_title(run, chosen))
+    series = limit.fit.series
+    x = f"ceiling {CEILING}, {limit.prompts} prompts" if series is None else f"limit of {plain(series)}"
+    dress(ax, chosen, x=quantity(x, run) if series is None else x, y="posterior density", title=run_title(run, chosen))
     ax.set_yticks([])
     low, high = (float(q) for q in central(draws, level))
     middle = float(np.median(draws))
@@ -60,7 +61,8 @@ def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "n
     handles, labels = [line, shape], ["median", f"{level:.0%} interval: {interval(draws, low, high)}"]
     if measured.size:
         handles.append(ax.axvline(measured[-1], color=BLUE, lw=1.4 * chosen.pen, ls="--"))
-        labels.append(f"last measured $u_s$: {one(measured[-1])}")
+        name = "$u_s$" if series is None else plain(series)
+        labels.append(f"last measured {name}: {one(measured[-1])}")
     ax.set_xlim(left, right)
     ax.set_ylim(bottom=0)
     lost = 1 - draws.size / limit.u_s.size

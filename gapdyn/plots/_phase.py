@@ -49,7 +49,8 @@ def phase(fit: Fit, *, level: float = 0.9, size: str = "notebook") -> Figure:
     """
     level = check_level(level)
     laws, run = fit.laws, fit.data
-    if type(laws) is not GapLaw or not isinstance(laws.response, ConstantResponse):
+    parts = (laws.relaxation, laws.forcing, laws.round_length) if isinstance(laws, GapLaw) else ()
+    if not (isinstance(laws, GapLaw) and isinstance(laws.response, ConstantResponse) and parts == (None,) * 3):
         raise InputError(
             f"phase shows laws whose gap moves by the gap alone, and the {fit.law.title} is not one. "
             "Use trajectory(fit)."

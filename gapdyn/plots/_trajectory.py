@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -63,33 +64,41 @@ def trajectory(
     figure, chosen = new_figure(size, 1.6 if with_gap else 1.15)
     axes = figure.subplots(2 if with_gap else 1, sharex=True, squeeze=False, height_ratios=[2, 1] if with_gap else [1])
     ts = np.unique(np.r_[np.linspace(run.t[0], run.t[-1], POINTS[0]), np.linspace(run.t[-1], end, POINTS[1])])
-    curves = _smooth_curves(fit, ts)
-    limit = ceiling(fit, prompts="same")
+    curves = _solved(fit.curves(ts, draws=DRAWS))
+    limit = ceiling(fit, prompts="same") if fit.has_limit else None
     top = axes[0, 0]
     dress(
         top,
         chosen,
-        y=tall(quantity("uncertainty", run), chosen.narrow),
+        y=tall(quantity("uncertainty", run) if fit.series is None else plain(fit.series), chosen.narrow),
         title=run_title(run, chosen, plain(fit.law.title)),
     )
-    handles, labels = _series(top, run, curves, chosen, level)
-    ends = finite(limit.u_s, "the ceiling")
-    text = _limit(top, ends, level, chosen, GREEN)
-    handles += [_key(GREY, chosen, "-"), _key(GREEN, chosen, ":")]
-    labels += [f"posterior: median, 50% and {level:.0%}", f"ceiling {CEILING}: {text} ({level:.0%})"]
-    _set_range(top, run, ("u_s", "u_v"), curves, ends, level)
-    _name_limit(top, ends, level, CEILING, GREEN, chosen)
+    handles, labels = _series(top, run, curves, chosen, level, fit.series)
+    handles.append(_key(GREY, chosen, "-"))
+    labels.append(f"posterior: median, 50% and {level:.0%}")
+    if limit is None:
+        _set_range(top, run, ("u_s", "u_v"), curves, None, level)
+    else:
+        ends, name = finite(limit.u_s, "the ceiling"), CEILING if fit.series is None else "limit"
+        text = _limit(top, ends, level, chosen, GREEN)
+        handles.append(_key(GREEN, chosen, ":"))
+        labels.append(
+            f"ceiling {CEILING}: {text} ({level:.0%})" if fit.series is None else f"limit: {text} ({level:.0%})"
+        )
+        _set_range(top, run, ("u_s", "u_v"), curves, ends, level)
+        _name_limit(top, ends, level, name, GREEN, chosen)
     if with_gap:
         bottom = axes[1, 0]
         dress(bottom, chosen, y=tall(quantity("gap", run), True))
         _points(bottom, run, "gap", chosen)
         draw_band(bottom, curves.ts, curves.gap, LOOKS["gap"], chosen, level)
-        ends = finite(limit.gap, "the gap's limit")
-        text = _limit(bottom, ends, level, chosen, VERMILLION)
+        ends = None if limit is None else finite(limit.gap, "the gap's limit")
         _set_range(bottom, run, ("gap",), curves, ends, level)
-        _name_limit(bottom, ends, level, GAP_LIMIT, VERMILLION, chosen)
-        handles.append(_key(VERMILLION, chosen, ":"))
-        labels.append(f"limit of the gap {GAP_LIMIT}: {text} ({level:.0%})")
+        if ends is not None:
+            text = _limit(bottom, ends, level, chosen, VERMILLION)
+            _name_limit(bottom, ends, level, GAP_LIMIT, VERMILLION, chosen)
+            handles.append(_key(VERMILLION, chosen, ":"))
+            labels.append(f"limit of the gap {GAP_LIMIT}: {text} ({level:.0%})")
     last = axes[-1, 0]
     last.set_xlabel(run.clock, fontsize=chosen.font)
     margin = 0.02 * (end - run.t[0])
@@ -111,29 +120,16 @@ def _end(run: Run, until: float | None) -> float:
     return float(until)
 
 
-def _smooth_curves(fit: Fit, ts: np.ndarray) -> Curves:
-    """The curves of the run's own prompts on a fine grid, without failed draws.
-
-    The common error is known at checkpoints; between them it is interpolated, where `fit.curves` takes the
-    nearest checkpoint's and would draw stairs.
-    """
-    t = fit.data.t
-    law = fit.curves(ts, prompts="law", draws=DRAWS)
-    at, same = (fit.curves(t, prompts=p, draws=DRAWS) for p in ("law", "same"))
-    good = law.ok & same.ok
-    if not good.any():
+def _solved(curves: Curves) -> Curves:
+    """The draws whose solve succeeded; at least one."""
+    if not curves.ok.any():
         raise InputError("no draw of this fit could be solved at these times. Give an earlier `until`.")
-    place = np.clip(np.searchsorted(t, ts, side="right") - 1, 0, len(t) - 2)
-    weight = np.clip((ts - t[place]) / (t[place + 1] - t[place]), 0, 1)
-
-    def shifted(curve: np.ndarray, error: np.ndarray) -> np.ndarray:
-        return curve[good] + (1 - weight) * error[good][:, place] + weight * error[good][:, place + 1]
-
-    u_s, u_v = shifted(law.u_s, same.u_s - at.u_s), shifted(law.u_v, same.u_v - at.u_v)
-    return Curves(ts, u_s, u_v, u_s, u_v, good[good])
+    return dataclasses.replace(
+        curves, **{n: getattr(curves, n)[curves.ok] for n in ("u_s", "u_v", "rep_s", "rep_v", "ok")}
+    )
 
 
-def _series(ax: Axes, run: Run, curves: Curves, size: Size, level: float) -> tuple[list, list[str]]:
+def _series(ax: Axes, run: Run, curves: Curves, size: Size, level: float, one: str | None) -> tuple[list, list[str]]:
     handles, labels = [], []
     for name in run.measured:
         look = LOOKS[name]
@@ -141,7 +137,8 @@ def _series(ax: Axes, run: Run, curves: Curves, size: Size, level: float) -> tup
         barred = _points(ax, run, name, size)
         style: dict[str, Any] = {"color": look.color, "ls": look.line, "marker": look.marker, "mfc": "white"}
         handles.append(Line2D([], [], lw=1.3 * size.pen, ms=4 * size.pen, **style))
-        labels.append(f"{look.who} {look.label}" + (" (± 1 se)" if barred else ""))
+        what = f"{look.who} {look.label}" if one is None else plain(one)
+        labels.append(what + (" (± 1 se)" if barred else ""))
     return handles, labels
 
 
@@ -181,11 +178,13 @@ def _name_limit(ax: Axes, draws: np.ndarray, level: float, name: str, color: str
     ax.text(1.01, 0.5 * (low + high), name, transform=place, va="center", fontsize=size.font, color=color)
 
 
-def _set_range(ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray, level: float) -> None:
+def _set_range(
+    ax: Axes, run: Run, names: tuple[str, ...], curves: Curves, limit: np.ndarray | None, level: float
+) -> None:
     """Data and median in full; bands and limits as far as three times that, lest open ones flatten it."""
     shown = [n for n in names if n == "gap" or n in run.measured]
     inside = curves.ts <= run.t[-1]
-    core, wide = [], [*central(limit, level)]
+    core, wide = [], [] if limit is None else [*central(limit, level)]
     for name in shown:
         y = getattr(run, name)
         se = np.zeros(len(run)) if name == "gap" else np.nan_to_num(getattr(run, f"se_{name[-1]}"))

@@ -56,7 +56,7 @@ def power_of(low: float, high: float) -> int:
 
 def symbol(name: str) -> str:
     r"""The symbol of a parameter in mathtext: 'u_s_inf' gives $U_{s,\infty}$."""
-    base, letter, end = re.findall(r"^([^_∞0]+)_?([a-z]?)([0∞]?)$", SITES[name].symbol)[0]
+    base, letter, end = re.findall(r"^([^_∞0]+)_?([a-z1-9]?)([0∞]?)$", SITES[name].symbol)[0]
     below = ",".join(x for x in (letter, {"∞": r"\infty"}.get(end, end)) if x)
     return f"${base}_{{{below}}}$" if below else f"${base}$"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
@@ -17,6 +18,11 @@ def test_names_are_those_of_the_library():
     from gapdyn.dynamics._solve import ROUTES
 
     assert tuple(gd.laws.ALL_LAWS) == _names.LAWS
+    assert tuple(gd.curves.ALL_CURVES) == _names.CURVES
+    assert tuple(gd.forcings.ALL_FORCINGS) == _names.FORCINGS
+    assert all(callable(getattr(gd.forcings, name)) for name in _names.SCHEDULES)
+    every = {**gd.laws.ALL_LAWS, **gd.curves.ALL_CURVES}
+    assert tuple(n for n, make in every.items() if "length" in inspect.signature(make).parameters) == _names.IN_ROUNDS
     assert ("auto", *gd.engines.ALL_ENGINES) == _names.ENGINES
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
@@ -52,6 +58,14 @@ WORDS = [
     ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1))", "--prior 'u_s_inf=HalfNormal(1)'"),
     ("likelihood=gd.Likelihood(noise='student_t') lets", "--noise student_t lets"),
     ("try gd.Likelihood(shared=0.0).", "try --shared 0.0."),
+    ("such as gd.forcings.impulse() or gd.forcings.additive_impulse().",
+     "such as --forcing impulse or --forcing additive_impulse."),
+    ("give the forcing a schedule: gd.forcings.impulse(gd.forcings.early(8)).",
+     "give the forcing a schedule: --forcing impulse --schedule early:8."),
+    ("a law with a limit, such as gd.laws.shared_rate().", "a law with a limit, such as --law shared_rate."),
+    ("such as gd.curves.exponential().", "such as --law exponential."),
+    ("Log a column 'learning_rate', or give the schedule: gd.laws.lr_clock(times=[...], lr=[...]).",
+     "Log a column 'learning_rate'."),
     # what users have named is left alone
     ("run 'sort=True': t must increase; t[4]=300 follows t[3]=400.",
      "run 'sort=True': t must increase; t[4]=300 follows t[3]=400."),
