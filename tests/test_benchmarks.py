@@ -24,8 +24,9 @@ def test_benchmark_runs(script):
 
 
 @pytest.mark.slow
-def test_first_run_benchmark_runs():
-    run_benchmark(["first_run.py", "--quick"])
+@pytest.mark.parametrize("script", ["first_run.py", "solve.py"])
+def test_long_benchmark_runs(script):
+    run_benchmark([script, "--quick"])
 
 
 def test_readme_shows_the_stored_results():

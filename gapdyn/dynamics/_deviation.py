@@ -26,7 +26,7 @@ from ._potential import LinearPotential
 from ._response import ConstantResponse
 from ._shapes import Curve, Line
 
-STEPS = 4  # of order 8, for the pieces without a closed form
+STEPS = 8  # for the pieces without a closed form
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 

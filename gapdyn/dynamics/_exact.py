@@ -83,12 +83,14 @@ def _saturating(law: GapLaw, y: tuple[Any, Any], dt: Any, density: Any) -> tuple
     alpha, beta = _responses(law)
     s, rate = potential.s, potential.k * (alpha - beta)
     z = (y[0] - y[1] - potential.rest) / s
-    size = jnp.abs(z)
-    # asinh(e^(-lambda t) sinh|z|) through logarithms of sinh, which itself would overflow for |z| > 700
-    safe = jnp.where(size > 0, size, 1.0)
-    log_sinh = safe + jnp.log(-jnp.expm1(-2 * safe)) - jnp.log(2.0) - rate * dt
-    later = jnp.where(log_sinh > 20, log_sinh + jnp.log(2.0), jnp.arcsinh(jnp.exp(jnp.minimum(log_sinh, 20.0))))
-    fallen = jnp.sign(z) * s * (size - jnp.where(size > 0, later, 0.0))  # x_0 - x(t)
+    # asinh(e^(-lambda t) sinh z), written through logarithms where sinh or exp would overflow
+    plain = (jnp.abs(z) < 10) & (rate * dt > -100)
+    direct = jnp.arcsinh(jnp.exp(-jnp.where(plain, rate * dt, 0.0)) * jnp.sinh(jnp.where(plain, z, 0.0)))
+    size = jnp.where(plain, 1.0, jnp.abs(z))
+    log_sinh = size + jnp.log(-jnp.expm1(-2 * size)) - jnp.log(2.0) - rate * dt
+    big = log_sinh > 20
+    later = jnp.where(big, log_sinh + jnp.log(2.0), jnp.arcsinh(jnp.exp(jnp.where(big, 0.0, log_sinh))))
+    fallen = s * (z - jnp.where(plain, direct, jnp.sign(z) * later))  # x_0 - x(t)
     small = jnp.abs(rate * dt) < 1e-4
     tanh = jnp.tanh(z)
     flat = 1 - tanh**2

@@ -16,13 +16,16 @@ from ._exact import exact_flow, piecewise
 from ._fixed import integrate_fixed
 from ._forcing import AbstractForcing, ImpulseForcing
 from ._law import GapLaw
+from ._pieces import displacement_scale
 from ._potential import LinearPotential
 from ._response import ClockedResponse, ConstantResponse, DriftingResponse, PowerClock, ScheduleClock
-from ._solve import Route, along
+from ._solve import MOST_ODE_STEPS, Route, along
 from ._spec import LawSpec
 from ._tail import drifting_tail
 
 SERIES = ("u_s", "u_v", "gap")
+MANY = 256  # fixed steps for the way until a clock stops
+ERROR_PER_TOLERANCE = 1e3  # a global error is a few hundred local ones at most
 GRID = 512  # times of a search for the moment at which a tolerance is met
 DECADES = (-4.0, 4.0)  # of that search, about the law's own time scale
 STRETCH = 20.0  # of that search in fixed steps: they must stay short beside the time scale
@@ -118,12 +121,11 @@ def _limits(law: GapLaw) -> Limits:
     end_s, end_v = jnp.where(still, u_s, end_s), jnp.where(still, u_v, end_v)
     if isinstance(response, ClockedResponse):
         stop = _time_left(response, at)
-        flow = exact_flow(_unforced(law))
-        if flow is not None:
-            stops = jnp.isfinite(stop)
-            frozen = flow(_unforced(law), (u_s, u_v), jnp.where(stops, stop, 0.0), jnp.zeros(()))
-            end_s, end_v = jnp.where(stops, frozen[0], end_s), jnp.where(stops, frozen[1], end_v)
-            exists = exists | stops
+        stops = jnp.isfinite(stop)
+        frozen, off = _moved(law, (u_s, u_v), jnp.where(stops, stop, 0.0))
+        end_s, end_v = jnp.where(stops, frozen[0], end_s), jnp.where(stops, frozen[1], end_v)
+        error = error + jnp.where(stops, off, 0.0)
+        exists = exists | stops
     settles = rate > 0
 
     def where_it_exists(value: Array) -> Array:
@@ -173,6 +175,16 @@ def _unforced(law: GapLaw) -> GapLaw:
     return law if law.forcing is None else eqx.tree_at(forcing, law, None)
 
 
+def _moved(law: GapLaw, y: tuple[Any, Any], elapsed: Any) -> tuple[tuple[Any, Any], Any]:
+    """The state after a time on the law's own clock without external data, and its numerical error."""
+    flow = exact_flow(_unforced(law))
+    if flow is not None:
+        return flow(_unforced(law), y, elapsed, jnp.zeros(())), jnp.zeros(())
+    own = GapLaw(law.potential, ConstantResponse(*_constants(law.response, 0.0)), *y, relaxation=law.relaxation)
+    u_s, u_v, error = integrate_fixed(own, elapsed[None], MANY)
+    return (u_s[0], u_v[0]), error
+
+
 def _after_data(law: GapLaw) -> tuple[tuple[Any, Any], Any, Any]:
     """The state after the last external data, its time, and the numerical error of getting there."""
     zero = jnp.zeros_like(law.u_s0)
@@ -185,9 +197,12 @@ def _after_data(law: GapLaw) -> tuple[tuple[Any, Any], Any, Any]:
     if exact_flow(law) is not None:
         y = piecewise(law, last)
     else:
-        # from arrival to arrival, in as many steps as `solve` takes
-        *y, error = integrate_fixed(law, jnp.append(law.forcing.breaks, at), 8)
-        y = [x[-1:] for x in y]
+        from ._ode import integrate  # Diffrax takes a second to import
+
+        # data may come late, after many of the law's times: no fixed number of steps would do
+        rtol = jnp.asarray(1e-9 if last.dtype == jnp.float64 else 1e-5, last.dtype)
+        *y, finished, _ = integrate(law, last, rtol, MOST_ODE_STEPS, None)
+        error = jnp.where(finished, ERROR_PER_TOLERANCE * rtol * displacement_scale(law), jnp.inf)
     u_s, u_v = (x[0] for x in y)
     if isinstance(law.forcing, ImpulseForcing):
         amount = jnp.where(law.forcing.times[-1] >= law.t0, law.forcing.amounts[-1], 0.0)

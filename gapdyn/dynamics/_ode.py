@@ -1,4 +1,4 @@
-"""The general route: Diffrax, adaptive, in displacements from the start, with every jump told to it."""
+"""The general route: Diffrax, adaptive, in displacements from the start, piece by piece between arrivals."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Bool, Times
-from ._forcing import ImpulseForcing
 from ._law import GapLaw
-from ._pieces import all_events, displacement_scale, kick, kicks
+from ._pieces import all_events, displacement_scale, kick
 
 LEAST_STEPS = 50
 
 
-def _field(t: Any, y: tuple[Any, Any], law: GapLaw) -> tuple[Any, Any]:
-    return law.vector_field(t, (law.u_s0 + y[0], law.u_v0 + y[1]))
+def _field(t: Any, y: tuple[Any, Any], args: tuple[GapLaw, Any]) -> tuple[Any, Any]:
+    law, within = args
+    return law.vector_field(t, (law.u_s0 + y[0], law.u_v0 + y[1]), within)
 
 
 def integrate(
@@ -30,17 +30,14 @@ def integrate(
     scale = displacement_scale(law)
     dtype = jnp.result_type(law.u_s0, law.u_v0, ts)
     zero = jnp.zeros((), dtype)
-    end = jnp.maximum(ts[-1], law.t0)
+    end = jnp.where(ts[-1] < law.t0, law.t0, ts[-1])
     # near rest the state hardly moves and steps would grow without bound, while the gradient, which follows the same
     # steps, still has to resolve how a perturbation decays
     longest = jax.lax.stop_gradient(jnp.where(end > law.t0, (end - law.t0) / LEAST_STEPS, 1.0))
     controller: Any = diffrax.PIDController(rtol=rtol, atol=rtol * scale, dtmax=longest)
     events = all_events(law)
-    impulses = isinstance(law.forcing, ImpulseForcing)
-    if len(events) and not impulses:
-        controller = diffrax.ClipStepSizeController(controller, jump_ts=jax.lax.stop_gradient(events.times))
 
-    def solve_piece(t0: Any, t1: Any, y: Any, times: Any) -> Any:
+    def solve_piece(t0: Any, t1: Any, y: Any, times: Any, within: Any) -> Any:
         return diffrax.diffeqsolve(
             diffrax.ODETerm(_field),  # pyright: ignore[reportArgumentType]
             diffrax.Tsit5(),
@@ -48,7 +45,7 @@ def integrate(
             t1=t1,
             dt0=None,
             y0=y,
-            args=law,
+            args=(law, within),
             saveat=diffrax.SaveAt(subs=(diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True))),
             stepsize_controller=controller,
             adjoint=diffrax.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
@@ -56,22 +53,24 @@ def integrate(
             throw=False,
         )
 
-    if not impulses:
-        solution = solve_piece(law.t0, end, (zero, zero), ts)
+    if not len(events):
+        solution = solve_piece(law.t0, end, (zero, zero), ts, None)
         (d_s, d_v), _ = solution.ys
         finished = solution.result == diffrax.RESULTS.successful
         return law.u_s0 + d_s, law.u_v0 + d_v, finished, solution.stats["num_steps"]
 
-    # an impulse is a new initial value: one solve for each piece between impulses, compiled once
-    own = kicks(law)
-    stops = jnp.append(jnp.minimum(own.times, end), end)
-    amounts = jnp.append(jnp.where(own.times < end, own.amounts, 0.0), 0.0)
-    before = jnp.searchsorted(own.times, ts, side="left")
+    # an arrival is a new initial value problem: one solve for each piece between arrivals, compiled once. So
+    # derivatives by the times of arrivals are right too, which they are not where an integrator is told of jumps
+    passed = events.times < end
+    stops = jnp.append(jnp.where(passed, events.times, end), end)
+    amounts = jnp.append(jnp.where(passed, events.amounts, 0.0), 0.0)
+    before = jnp.searchsorted(events.times, ts, side="left")
 
     def piece(carry: Any, x: Any) -> Any:
         t, y = carry
         i, t_next, amount = x
-        solution = solve_piece(t, t_next, y, jnp.clip(ts, t, t_next))
+        inside = jnp.where(ts <= t, t, jnp.where(ts > t_next, t_next, ts))  # `clip` halves derivatives at its ends
+        solution = solve_piece(t, t_next, y, inside, t + 0.5 * (t_next - t))
         there, last = solution.ys
         y = tuple(a[0] for a in last)
         after = kick(law, (law.u_s0 + y[0], law.u_v0 + y[1]), amount)

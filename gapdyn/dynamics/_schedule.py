@@ -44,6 +44,8 @@ class Schedule:
             raise InputError("schedule: amounts must be >= 0, and one of them positive.")
         spacing = times[-1] - times[-2] if times.size > 1 else 1.0
         end = times[-1] + spacing if self.end is None else float(self.end)
+        if not np.isfinite(end):
+            raise InputError(f"schedule: end={end:g} is not finite.")
         if not end > times[-1]:
             raise InputError(f"schedule: end={end:g} is not after the last arrival at {times[-1]:g}.")
         for name, x in (("times", times), ("amounts", amounts)):
@@ -71,7 +73,7 @@ class Schedule:
         return cls(run.t[arrived], items[arrived] / items.sum(), float(following[arrived[-1]]))
 
 
-def _rounds(rounds: int, start: float, length: float) -> np.ndarray:
+def _rounds(rounds: Any, start: Any, length: Any) -> np.ndarray:
     if isinstance(rounds, bool) or not isinstance(rounds, int | np.integer) or rounds < 1:
         raise InputError(f"rounds={rounds!r}: give a positive integer.")
     if not (np.isfinite(start) and np.isfinite(length) and length > 0):
@@ -84,25 +86,25 @@ def _shares(weights: np.ndarray, times: np.ndarray, length: float) -> Schedule:
     return Schedule(times[kept], weights[kept] / weights.sum(), float(times[-1] + length))
 
 
-def early(rounds: int, *, start: float = 0.0, length: float = 1.0) -> Schedule:
+def early(rounds: Any, *, start: Any = 0.0, length: Any = 1.0) -> Schedule:
     """Most at first: shares fall linearly over the rounds (n, n-1, ..., 1 parts)."""
     times = _rounds(rounds, start, length)
     return _shares(np.arange(rounds, 0, -1.0), times, length)
 
 
-def late(rounds: int, *, start: float = 0.0, length: float = 1.0) -> Schedule:
+def late(rounds: Any, *, start: Any = 0.0, length: Any = 1.0) -> Schedule:
     """Most at the end: shares rise linearly over the rounds (1, 2, ..., n parts)."""
     times = _rounds(rounds, start, length)
     return _shares(np.arange(1.0, rounds + 1), times, length)
 
 
-def uniform(rounds: int, *, start: float = 0.0, length: float = 1.0) -> Schedule:
+def uniform(rounds: Any, *, start: Any = 0.0, length: Any = 1.0) -> Schedule:
     """The same share in each round."""
     times = _rounds(rounds, start, length)
     return _shares(np.ones(rounds), times, length)
 
 
-def one_shot(at: float = 0.0, *, length: float = 1.0) -> Schedule:
+def one_shot(at: Any = 0.0, *, length: Any = 1.0) -> Schedule:
     """Everything at one time (for forcings that act at a rate: over `length` from then on)."""
     times = _rounds(1, at, length)
     return _shares(np.ones(1), times, length)

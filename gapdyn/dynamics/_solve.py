@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROUTES = ("auto", "exact", "fixed", "ode", "map")
 MOST_ROUNDS = 100_000
-FINE = 64  # fixed steps over the longest stretch of a solve that cannot look at its numbers
+FINE = 128  # fixed steps over the longest stretch of a solve that cannot look at its numbers
 MOST_ODE_STEPS = 4096
 MOST_STEPS = 1024  # between two times: beyond that an adaptive solver is the better tool
 
@@ -150,7 +150,7 @@ def solve(
     ts : (times,)
         Times in the law's clock. The closed form takes any; the others want them increasing, from t0 on.
     route
-        "exact" (closed form), "fixed" (a fixed number of steps of order 8, checked), "ode" (Diffrax, adaptive), "map"
+        "exact" (closed form), "fixed" (a fixed number of steps of order 5, checked), "ode" (Diffrax, adaptive), "map"
         (laws in rounds), or "auto": "map" for rounds, exact where it exists, else fixed.
 
     Other Parameters

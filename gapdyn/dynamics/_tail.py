@@ -21,14 +21,14 @@ def drifting_tail(potential: AbstractPotential, response: DriftingResponse, gap:
     """Fall of U_s from time `at` to infinity, the error of that number, and whether there is a limit.
 
     With a linear potential x' = -k alpha (1 - rho(t)) x, x = G - rest, so the fall is k alpha x(at) times the integral
-    of exp(-k alpha (elapsed - integral of rho)). It exists for q < 0, when the ratio goes to 0, and for q = 0, rho < 1.
-    The error is the difference to the rule with every other node.
+    of exp(-k alpha (elapsed - integral of rho)). It exists for q < 0, when the ratio goes to 0, for q = 0, rho < 1,
+    and for rho = 0. The error is the difference to the rule with every other node.
     """
     if not isinstance(potential, LinearPotential):
         nothing = jnp.full_like(gap, jnp.nan)
         return nothing, nothing, jnp.zeros_like(gap, bool)
     a = potential.k * response.a
-    exists = (response.q < 0) | ((response.q == 0) & (response.rho < 1))
+    exists = (response.q < 0) | ((response.q == 0) & (response.rho < 1)) | (response.rho == 0)
     q = jnp.where(exists, response.q, -1.0)
     drift = PowerClock(response.tau, -q, response.t0)  # its speed is rho(t)/rho_0
     waits = jnp.asarray(_NODES, float) / jnp.where(a > 0, a, 1.0)

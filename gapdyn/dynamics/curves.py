@@ -36,8 +36,7 @@ def _curve(
         return Curve(v.get("t0", 0.0), shape(v, "s"), shape(v, "v") if "v" in sides else None)
 
     def one_series() -> LawSpec:
-        both = [n for n, value in given.items() if value is not None and n not in example and n.endswith("_v")]
-        both += [n for n in ("u_v0", "u_v_inf") if given.get(n) is not None]
+        both = [n for n, value in given.items() if value is not None and n.endswith(("_v", "u_v0", "u_v_inf"))]
         if both and sides == "sv":
             raise InputError(
                 f"curve {name!r}: {both[0]!r} belongs to a second series, and one is fitted. Leave it out."
@@ -158,7 +157,7 @@ def sigmoid(
 
 
 def self_correction(
-    *, length: float = 1.0, factor_s: Any = None, factor_v: Any = None, u_s0: Any = None, u_v0: Any = None,
+    *, length: Any = 1.0, factor_s: Any = None, factor_v: Any = None, u_s0: Any = None, u_v0: Any = None,
     u_s_inf: Any = None, u_v_inf: Any = None,
 ) -> LawSpec:  # fmt: skip
     """Self-correction: each round leaves a share `factor` of the way, u = u_inf - factor^t (u_inf - u_0).

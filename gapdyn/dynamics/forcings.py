@@ -89,7 +89,7 @@ class ForcingSpec:
         return f"gapdyn.forcings.{self.name}(...)"
 
 
-def impulse(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSpec:
+def impulse(schedule: Any = None, *, gamma: Any = None) -> ForcingSpec:
     """Items of a round at its start: U_v <- U_v/(1 + gamma eta), the paper's form.
 
     Parameters
@@ -101,7 +101,7 @@ def impulse(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSp
                        gamma, as_schedule(schedule))  # fmt: skip
 
 
-def additive_impulse(schedule: Schedule | None = None, *, dose: Any = None) -> ForcingSpec:
+def additive_impulse(schedule: Any = None, *, dose: Any = None) -> ForcingSpec:
     """Items of a round at its start: U_v <- U_v - dose eta. Under the shared-rate law its timing does not matter.
 
     Parameters
@@ -113,7 +113,7 @@ def additive_impulse(schedule: Schedule | None = None, *, dose: Any = None) -> F
                        dose, as_schedule(schedule))  # fmt: skip
 
 
-def rate(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSpec:
+def rate(schedule: Any = None, *, gamma: Any = None) -> ForcingSpec:
     """Items evenly over their round: dU_v/dt += -gamma eta(t) U_v, eta piecewise constant.
 
     Parameters
@@ -125,7 +125,7 @@ def rate(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSpec:
                        True, gamma, as_schedule(schedule))  # fmt: skip
 
 
-def additive_rate(schedule: Schedule | None = None, *, dose: Any = None) -> ForcingSpec:
+def additive_rate(schedule: Any = None, *, dose: Any = None) -> ForcingSpec:
     """Items evenly over their round: dU_v/dt += -dose eta(t), eta piecewise constant.
 
     Parameters
@@ -137,7 +137,7 @@ def additive_rate(schedule: Schedule | None = None, *, dose: Any = None) -> Forc
                        False, dose, as_schedule(schedule))  # fmt: skip
 
 
-def ramp(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSpec:
+def ramp(schedule: Any = None, *, gamma: Any = None) -> ForcingSpec:
     """dU_v/dt += -gamma eta(t) U_v, eta linear between the arrivals (at least two).
 
     Parameters
@@ -149,7 +149,7 @@ def ramp(schedule: Schedule | None = None, *, gamma: Any = None) -> ForcingSpec:
                        RampForcing, True, gamma, as_schedule(schedule))  # fmt: skip
 
 
-def additive_ramp(schedule: Schedule | None = None, *, dose: Any = None) -> ForcingSpec:
+def additive_ramp(schedule: Any = None, *, dose: Any = None) -> ForcingSpec:
     """dU_v/dt += -dose eta(t), eta linear between the arrivals (at least two).
 
     Parameters

@@ -278,7 +278,7 @@ def lr_clock(
 
 
 def rounds(
-    *, length: float = 1.0, rate: Any = None, rho: Any = None, gap_inf: Any = None, u_s0: Any = None, u_v0: Any = None,
+    *, length: Any = 1.0, rate: Any = None, rho: Any = None, gap_inf: Any = None, u_s0: Any = None, u_v0: Any = None,
     u_s_inf: Any = None, u_v_inf: Any = None, alpha: Any = None, beta: Any = None, b: Any = None, forcing: Any = None,
 ) -> LawSpec:  # fmt: skip
     """The shared-rate law on a map, U_{n+1} = U_n - length (alpha, beta) E(G_n): rounds instead of a flow.

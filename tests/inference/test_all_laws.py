@@ -16,7 +16,7 @@ TS = np.linspace(0, 10, 12)
 SCHEDULE = gd.forcings.early(5, length=1.5)
 FORCINGS = (None, *gd.forcings.ALL_FORCINGS)
 # every law once, and every forcing, in the usual set; all pairs in the slow one
-USUAL = {(law, FORCINGS[i % len(FORCINGS)]) for i, law in enumerate(gd.laws.ALL_LAWS)}
+USUAL = {(law, FORCINGS[(i + 4) % len(FORCINGS)]) for i, law in enumerate(gd.laws.ALL_LAWS)}
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +53,16 @@ def test_every_law_with_every_forcing_fits(name, forcing):
     best = int(np.argmax(fit.log_lik.sum(-1)))
     assert course.ok.all()
     assert np.std(np.r_[run.u_s - course.u_s[best], run.u_v - course.u_v[best]]) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "forcing"), sorted(USUAL, key=str))
+def test_every_law_has_a_ceiling_and_a_forecast(name, forcing):
+    law = law_of(name, forcing)
+    fit = gd.fit(gd.simulate(law, TS, noise=0.01, key=0), law, key=0, engine=TINY)
     limit = gd.ceiling(fit)
     assert limit.settles > 0.5
+    assert np.isfinite(limit.time_left[np.isfinite(limit.u_s)]).mean() > 0.5
     assert np.isfinite(gd.forecast(fit, [11.0, 20.0]).u_s).all()
 
 
@@ -85,19 +93,20 @@ def test_a_law_cannot_be_fitted_to_one_series():
 STAGES = {"base+SFT": (146.3, 0.244, 45.6), "mid-train": (83.1, 0.182, 20.3), "post-train": (16.0, 0.074, 13.9)}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_published_stages_are_recovered_from_noisy_curves(stage):
-    amplitude, rate, limit = STAGES[stage]
-    t = np.linspace(0, 20, 41)
-    clean = limit + amplitude * np.exp(-rate * t)
-    noise = np.random.default_rng(7).normal(0, 0.01 * amplitude, t.size)
-    run = gd.Run(stage, t, clock="epoch", u_s=clean + noise)
-    fit = gd.fit(run, gd.curves.exponential(), key=0, series="u_s")
-    start = fit["u_s0"] - fit["u_s_inf"]
-    for truth, draws in ((rate, fit["rate_s"]), (limit, fit["u_s_inf"]), (amplitude, start)):
-        low, high = np.quantile(draws, [0.05, 0.95])
-        assert low < truth < high
-        assert high - low < 0.5 * truth + 0.1 * amplitude  # and the interval says something
+def test_the_published_stages_are_recovered_from_noisy_curves():
+    """45 intervals of 90%: amplitude, rate and limit of three stages, five draws of 1% noise."""
+    inside, t = [], np.linspace(0, 20, 41)
+    for seed, (stage, (amplitude, rate, limit)) in itertools.product(range(5), STAGES.items()):
+        noise = np.random.default_rng(seed).normal(0, 0.01 * amplitude, t.size)
+        run = gd.Run(stage, t, clock="epoch", u_s=limit + amplitude * np.exp(-rate * t) + noise)
+        fit = gd.fit(run, gd.curves.exponential(), key=seed, series="u_s")
+        start = fit["u_s0"] - fit["u_s_inf"]
+        for truth, draws in ((rate, fit["rate_s"]), (limit, fit["u_s_inf"]), (amplitude, start)):
+            low, high = np.quantile(draws, [0.05, 0.95])
+            inside.append(low < truth < high)
+            assert abs(np.mean(draws) - truth) < 4 * np.std(draws)
+            assert high - low < 0.5 * truth + 0.1 * amplitude  # and the interval says something
+    assert sum(inside) >= 36  # 40.5 are expected; fewer than 36 come once in 80 times
 
 
 @pytest.mark.parametrize("name", ["phi4_mini_math_qe", "phi4_mini_gsm8k_tf"])
