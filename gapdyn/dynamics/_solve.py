@@ -262,7 +262,8 @@ def _finish(law: Any, ts: Array, u_s: Any, u_v: Any, status: Any, steps: Any, ro
 def _check_times(law: GapLaw | AbstractCurve, ts: Array, route: str) -> None:
     if isinstance(ts, jax.core.Tracer) or isinstance(law.t0, jax.core.Tracer):
         return
-    if not bool(jnp.all(jnp.isfinite(ts))):
+    known = np.asarray(ts)  # NumPy: under `jit` JAX would turn even these known times into traced ones
+    if not np.isfinite(known).all():
         raise InputError("ts has NaN or infinite times; every time must be finite.")
-    if route != "exact" and not bool(jnp.all(jnp.diff(ts) >= 0) & (ts[0] >= law.t0)):
+    if route != "exact" and not (np.all(np.diff(known) >= 0) and known[0] >= np.asarray(law.t0)):
         raise InputError(f"ts must increase and start at or after the law's t0={float(law.t0):g} for route={route!r}.")

@@ -32,13 +32,16 @@ def pairs(kept: Any) -> list[Any]:
 
 
 def unlike_others(i: int, j: int) -> bool:
-    """Each pair is a program: an additive forcing is the multiplicative one but for a line, and two laws are the
-    equation of another with other numbers.
+    """Each pair is a program to compile: an additive forcing is the multiplicative one but for a line, a ramp is like
+    steps in code, and two laws are the equation of another with other numbers.
     """
     law, forcing = list(laws.ALL_LAWS)[i], list(FORCINGS)[j]
     if law in ("chasing_solver", "stochastic"):
         return forcing in ("none", "impulse")
-    return law in ("shared_rate", "rounds") or "additive" not in forcing
+    if law in ("shared_rate", "rounds"):
+        return True
+    seldom = "additive" in forcing or (forcing == "ramp" and law not in ("power_potential", "lr_clock"))
+    return not seldom
 
 
 def one_of_each(i: int, j: int) -> bool:
