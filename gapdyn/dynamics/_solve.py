@@ -160,7 +160,7 @@ def solve(
         the estimated error beyond which "fixed" says INACCURATE (default 1e-6, in float32 1e-4).
     steps
         For "fixed": steps between neighbouring times. Default: as many as the law's numbers ask for where they can be
-        looked at, refined until `rtol` holds, and Diffrax where they do not suffice; inside a JAX transformation 64
+        looked at, refined until `rtol` holds, and Diffrax where they do not suffice; inside a JAX transformation 128
         over the whole span. For "map" inside a transformation: the number of rounds.
     max_steps
         Steps after which "ode" gives up, with status MAX_STEPS.

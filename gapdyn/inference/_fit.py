@@ -161,12 +161,11 @@ def _more_careful(settings: Any, done: _Pass) -> Any:
     default = type(settings)()
     if settings.draws * settings.chains < default.draws * default.chains:
         return None
-    change: dict[str, Any] = {}
-    if done.diverged > RETRY_SHARE and settings.target_acceptance < CAREFUL:
-        change["target_acceptance"] = CAREFUL
-    if done.rough:
-        change |= {"warmup": 2 * settings.warmup, "draws": 3 * settings.draws}
-    return dataclasses.replace(settings, **change) if change else None
+    longer = {"warmup": 2 * settings.warmup, "draws": 3 * settings.draws} if done.rough else {}
+    if not longer and (done.diverged <= RETRY_SHARE or settings.target_acceptance >= CAREFUL):
+        return None
+    # chains that did not mix sit in a corner where larger steps diverge, sooner or later
+    return dataclasses.replace(settings, **longer, target_acceptance=max(CAREFUL, settings.target_acceptance))
 
 
 def _changes(old: Any, new: Any) -> str:

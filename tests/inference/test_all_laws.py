@@ -109,7 +109,7 @@ def test_the_published_stages_are_recovered_from_noisy_curves():
     assert sum(inside) >= 36  # 40.5 are expected; fewer than 36 come once in 80 times
 
 
-@pytest.mark.parametrize("name", ["phi4_mini_math_qe", "phi4_mini_gsm8k_tf"])
+@pytest.mark.parametrize("name", [pytest.param("phi4_mini_math_qe", marks=pytest.mark.slow), "phi4_mini_gsm8k_tf"])
 def test_a_relaxing_verifier_describes_the_published_curves(published, name):
     """Two time scales leave a third of the residuals that one leaves, and the check sees the difference."""
     run = gd.read_run(published / f"{name}.csv", unit="arbitrary")

@@ -125,13 +125,16 @@ def test_trajectory_shows_data_bands_ceiling_and_forecast(fit):
 def test_trajectory_curves_are_those_of_the_fit_at_checkpoints():
     errors = np.linspace(0.01, 0.04, 16)  # unequal, so that the common error moves the curve
     fit = fitted(a_run(se_s=errors, se_v=errors))
-    from gapdyn.plots._trajectory import DRAWS, _smooth_curves
+    from gapdyn.plots._trajectory import DRAWS
 
     t = fit.data.t
     expected = fit.curves(t, prompts="same", draws=DRAWS)
-    fine = _smooth_curves(fit, np.sort(np.r_[t, t[:-1] + 0.5]))
+    fine = fit.curves(np.sort(np.r_[t, t[:-1] + 0.5]), prompts="same", draws=DRAWS)
     for name in ("u_s", "u_v", "gap"):
         np.testing.assert_allclose(getattr(fine, name)[:, ::2], getattr(expected, name), rtol=1e-9, atol=1e-12)
+    (shown,) = [x for x in plots.trajectory(fit).axes[1].lines if len(x.get_xdata()) > len(t)]
+    ends = np.interp(t[[0, -1]], *shown.get_data())
+    np.testing.assert_allclose(ends, np.median(expected.gap, 0)[[0, -1]], rtol=1e-9)
 
 
 def test_forecast_can_be_left_out_and_time_before_the_data_is_refused(fit):
