@@ -33,8 +33,9 @@ def test_readme_shows_the_stored_results():
     sys.path.insert(0, str(ROOT / "benchmarks"))
     import coverage
     import first_run
+    import solve
 
     readme = (ROOT / "README.md").read_text()
-    for module, name in ((first_run, "first_run"), (coverage, "coverage")):
+    for module, name in ((first_run, "first_run"), (coverage, "coverage"), (solve, "solve")):
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme
