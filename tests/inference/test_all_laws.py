@@ -11,7 +11,7 @@ import pytest
 
 import gapdyn as gd
 
-TINY = gd.engines.NUTS(chains=1, warmup=30, draws=30)
+TINY = gd.engines.NUTS(chains=1, warmup=60, draws=30)
 TS = np.linspace(0, 10, 12)
 SCHEDULE = gd.forcings.early(5, length=1.5)
 FORCINGS = (None, *gd.forcings.ALL_FORCINGS)
