@@ -98,7 +98,7 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="few draws, no file: does it run?")
     options = parser.parse_args()
     if options.quick:
-        print(table(main(options.dataset, 300, 300)))  # fewer do not mix, and the command line says so with its exit code
+        print(table(main(options.dataset, 300, 300)))  # fewer do not mix: exit code 1
     else:
         result = main(options.dataset, 500, 1000)
         print(table(result))
