@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._compile import quick_jit
 from ._model import Model, Observations, constrain
 from ._scale import Scale
 from ._sites import SITES
@@ -22,7 +22,7 @@ class Completed(NamedTuple):
     last: np.ndarray  # (chain, draw)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@quick_jit(static_argnums=0)
 def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> tuple[dict[str, Any], Any, Any]:
     def one(z: dict[str, Any], key: Any) -> tuple[dict[str, Any], Any, Any]:
         values = model.complete(constrain(model, obs, z), obs)

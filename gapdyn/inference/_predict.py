@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._compile import quick_jit
 from ..dynamics._solve import Route
 from ._kalman import PathErrors
 from ._model import Model, Observations
@@ -53,7 +53,7 @@ class _Path(NamedTuple):
     places: Any  # (times,), where the asked times are
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@quick_jit(static_argnums=(0, 1, 2))
 def _curves(
     model: Model, prompts: str, route: Route, values: dict[str, Any], obs: Observations, path: _Path | None, keys: Any
 ) -> Any:

@@ -7,16 +7,10 @@ from typing import Any
 
 import jax
 
-
-def _known(options: dict[str, Any]) -> bool:
-    try:
-        jax.jit(lambda x: x, compiler_options=options)(0.0)
-    except Exception:  # an option that this version of XLA does not have
-        return False
-    return True
+from gapdyn._compile import QUICKER, known
 
 
 def quick_jit(function: Callable[..., Any], **options: Any) -> Any:
-    """`jax.jit` that compiles two to three times faster: unoptimised, and by XLA's older code generator where it is."""
-    level, older = {"xla_backend_optimization_level": 0}, {"xla_cpu_use_fusion_emitters": False}
-    return jax.jit(function, compiler_options={**level, **(older if _known(older) else {})}, **options)
+    """`jax.jit` that compiles two to three times faster: unoptimised, and as the package compiles."""
+    chosen = {k: v for k, v in {**QUICKER, "xla_backend_optimization_level": 0}.items() if known(k, v)}
+    return jax.jit(function, compiler_options=chosen or None, **options)

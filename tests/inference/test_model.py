@@ -180,7 +180,7 @@ from gapdyn.inference.engines import _nuts
 model, obs, _ = prepare(gd.datasets.learning(), gd.laws.shared_rate())
 start = _nuts._start(model, obs, 0.9, 2, jax.random.key(0))
 keys, plan = jax.random.split(jax.random.key(0), 2), _nuts._schedule(20, 80)[:2]
-text = _nuts._advance.lower(model, 0.9, start, keys, plan, obs).as_text()
+text = _nuts._advance.jitted.lower(model, 0.9, start, keys, plan, obs).as_text()
 print(hashlib.sha256(text.encode()).hexdigest())
 """
     import os
@@ -207,5 +207,5 @@ def test_a_second_run_of_the_same_shape_compiles_nothing():
         run = gd.simulate(gd.laws.shared_rate(rate=0.3 + 0.2 * seed), np.linspace(0, 8, 15), noise=0.01, key=seed)
         model, obs, _ = prepare(run, gd.laws.shared_rate())
         small.run(model, obs, jax.random.key(seed))
-        sizes.append((_nuts._advance._cache_size(), _nuts._best_start._cache_size()))
+        sizes.append((_nuts._advance.jitted._cache_size(), _nuts._best_start.jitted._cache_size()))
     assert sizes[0] == sizes[1]

@@ -8,7 +8,6 @@ draw. It is called in blocks of equal length, so that progress can be shown and 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from blackjax.adaptation.step_size import dual_averaging_adaptation
 from blackjax.adaptation.window_adaptation import build_schedule
 from blackjax.mcmc import nuts
 
+from ..._compile import quick_jit
 from .._model import Model, Observations, log_density, sampled_sites
 from .._progress import progress_bar
 from ._result import Sampled
@@ -121,7 +121,7 @@ def _flat_log_density(model: Model, obs: Observations) -> Any:
     return jax.jit(safe)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@quick_jit(static_argnums=0)
 def _best_start(model: Model, tries: Any, obs: Observations) -> Any:
     """The densest of (chains, tries, sites) random points of each chain: apart from one another, but not absurd."""
     scores = jax.vmap(jax.vmap(_flat_log_density(model, obs)))(tries)
@@ -145,7 +145,7 @@ def _start(model: Model, obs: Observations, target: float, chains: int, seed: An
     return _Carry(x, _Adaptation(step, mass), size_)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@quick_jit(static_argnums=0)
 def _advance(model: Model, target: Any, carry: Any, keys: Any, schedule: Any, obs: Observations) -> Any:
     density = _flat_log_density(model, obs)
     kernel: Any = nuts.build_kernel()
