@@ -2,9 +2,8 @@
 
 Gap dynamics are smooth between impulses and steps and seldom stiff, so that a method of order 5 needs a few steps from
 checkpoint to checkpoint. (One of order 8 needs fewer, but compiles twice as long and gains nothing at 1e-6.) A fixed
-number of steps compiles in a fraction of an adaptive solver's time and runs
-many times faster under `vmap` and reverse mode. What is lost, the choice of the step, is checked: the embedded error
-estimate says when the steps were too coarse.
+number of steps compiles in a fraction of an adaptive solver's time and runs many times faster under `vmap` and reverse
+mode. What is lost, the choice of the step, is checked: the embedded error estimate says when the steps were too coarse.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 
 from .._typing import Array, Times
 from ._law import GapLaw
-from ._pieces import Events, all_events, kick
+from ._pieces import Events, all_events, kick, not_before
 
 
 @functools.cache
@@ -39,7 +38,7 @@ def integrate_fixed(law: GapLaw, ts: Times, steps: int) -> tuple[Array, Array, A
     # what comes after the last time does not matter, and shall not cost accuracy
     late = events.times > jnp.max(ts)
     events = Events(jnp.where(late, jnp.max(ts), events.times), jnp.where(late, 0.0, events.amounts))
-    joined = jnp.concatenate([jnp.where(ts < law.t0, law.t0, ts), events.times])
+    joined = jnp.concatenate([not_before(ts, law.t0), events.times])
     # at equal times what bends the law comes first, an impulse last: it shows later
     rank = jnp.concatenate([jnp.ones(n), jnp.where(events.amounts != 0, 2.0, 0.0)])
     order = jnp.lexsort((rank, joined))

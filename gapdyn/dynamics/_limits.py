@@ -19,7 +19,7 @@ from ._law import GapLaw
 from ._pieces import displacement_scale
 from ._potential import LinearPotential
 from ._response import ClockedResponse, ConstantResponse, DriftingResponse, PowerClock, ScheduleClock
-from ._solve import MOST_ODE_STEPS, Route, along
+from ._solve import MOST_ODE_STEPS, Route, along, ode_tolerance
 from ._spec import LawSpec
 from ._tail import drifting_tail
 
@@ -200,7 +200,7 @@ def _after_data(law: GapLaw) -> tuple[tuple[Any, Any], Any, Any]:
         from ._ode import integrate  # Diffrax takes a second to import
 
         # data may come late, after many of the law's times: no fixed number of steps would do
-        rtol = jnp.asarray(1e-9 if last.dtype == jnp.float64 else 1e-5, last.dtype)
+        rtol = ode_tolerance(last)
         *y, finished, _ = integrate(law, last, rtol, MOST_ODE_STEPS, None)
         error = jnp.where(finished, ERROR_PER_TOLERANCE * rtol * displacement_scale(law), jnp.inf)
     u_s, u_v = (x[0] for x in y)

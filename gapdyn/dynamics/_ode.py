@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from .._typing import Array, Bool, Times
 from ._law import GapLaw
-from ._pieces import all_events, displacement_scale, kick
+from ._pieces import all_events, displacement_scale, kick, not_before
 
 LEAST_STEPS = 50
 
@@ -30,7 +30,7 @@ def integrate(
     scale = displacement_scale(law)
     dtype = jnp.result_type(law.u_s0, law.u_v0, ts)
     zero = jnp.zeros((), dtype)
-    end = jnp.where(ts[-1] < law.t0, law.t0, ts[-1])
+    end = not_before(ts[-1], law.t0)
     # near rest the state hardly moves and steps would grow without bound, while the gradient, which follows the same
     # steps, still has to resolve how a perturbation decays
     longest = jax.lax.stop_gradient(jnp.where(end > law.t0, (end - law.t0) / LEAST_STEPS, 1.0))

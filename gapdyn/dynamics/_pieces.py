@@ -22,7 +22,7 @@ class Events(NamedTuple):
         return self.times.shape[0]
 
 
-def _not_before(times: Array, t0: Any) -> Array:
+def not_before(times: Array, t0: Any) -> Array:
     """Times, those before the start moved to it. (`maximum` would halve the derivative of one that is at the start.)"""
     return jnp.where(times < t0, t0, times)
 
@@ -32,9 +32,9 @@ def kicks(law: GapLaw) -> Events:
     forcing = law.forcing
     if isinstance(forcing, ImpulseForcing):
         after = forcing.times >= law.t0
-        return Events(_not_before(forcing.times, law.t0), jnp.where(after, forcing.amounts, 0.0))
+        return Events(not_before(forcing.times, law.t0), jnp.where(after, forcing.amounts, 0.0))
     if isinstance(forcing, StepForcing):
-        return Events(_not_before(forcing.breaks, law.t0), jnp.zeros_like(forcing.breaks))
+        return Events(not_before(forcing.breaks, law.t0), jnp.zeros_like(forcing.breaks))
     return Events(jnp.zeros(0), jnp.zeros(0))
 
 
@@ -44,9 +44,9 @@ def all_events(law: GapLaw) -> Events:
     if law.forcing is not None:
         own = kicks(law) if isinstance(law.forcing, ImpulseForcing) else None
         breaks = law.forcing.breaks
-        times.append(own.times if own else _not_before(breaks, law.t0))
+        times.append(own.times if own else not_before(breaks, law.t0))
         amounts.append(own.amounts if own else jnp.zeros_like(breaks))
-    bends = _not_before(law.response.breaks, law.t0)
+    bends = not_before(law.response.breaks, law.t0)
     joined, sizes = jnp.concatenate([*times, bends]), jnp.concatenate([*amounts, jnp.zeros_like(bends)])
     order = jnp.argsort(joined, stable=True)
     return Events(joined[order], sizes[order])

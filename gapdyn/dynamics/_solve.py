@@ -191,9 +191,8 @@ def solve(
     _check_times(law, ts, name)
     hidden = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((law, ts)))
     if name == "ode":
-        loose = rtol if rtol is not None else 1e-9 if ts.dtype == jnp.float64 else 1e-5
         assert isinstance(law, GapLaw)
-        return _ode(law, ts, jnp.asarray(loose, float), max_steps, adjoint)
+        return _ode(law, ts, ode_tolerance(ts) if rtol is None else jnp.asarray(rtol, float), max_steps, adjoint)
     if hidden:
         if name == "map" and steps is None:
             raise InputError("a map inside a JAX transformation needs the number of rounds: solve(..., steps=ROUNDS).")
@@ -203,6 +202,11 @@ def solve(
     if name == "fixed" and steps is None:
         return _refined(law, ts, rtol, max_steps, adjoint, need_not=route == "auto")
     return along(law, ts, plan(law, name, np.asarray(ts), float(law.t0), steps), _accuracy(rtol, ts))
+
+
+def ode_tolerance(ts: Array) -> Array:
+    """What "ode" steps by where nothing else is asked, relative to the displacement."""
+    return jnp.asarray(1e-9 if ts.dtype == jnp.float64 else 1e-5, float)
 
 
 def _accuracy(rtol: float | None, ts: Array) -> Array:

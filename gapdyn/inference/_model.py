@@ -25,9 +25,8 @@ from ._scale import Scale
 from ._sites import SITES, Dimension
 
 SERIES = ("u_s", "u_v")
+FINE = 32  # fixed steps over a run: enough for ACCURACY with ten time constants in the run
 # relative errors that a solve inside a sampler may have, far below any measurement's
-# and the fixed steps over a run, which reach that for ten time constants in the run
-FINE = 32
 ACCURACY = {"exact": 1.0, "map": 1.0, "fixed": 1e-4, "ode": 1e-8}
 
 
