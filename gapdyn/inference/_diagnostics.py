@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
@@ -13,8 +13,13 @@ from scipy.special import ndtri
 from ._findings import Finding
 from ._sites import is_noise
 
+if TYPE_CHECKING:
+    from .engines import Sampled
+
 QUANTILES = (0.05, 0.5, 0.95)
 ENOUGH = 400  # effective draws of every quantity of the law
+LONGER = "Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000."
+OTHER = "Take another engine: engine='nuts'."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +78,11 @@ def e_bfmi(energy: Any) -> np.ndarray:
     return np.mean(np.diff(energy, axis=-1) ** 2, axis=-1) / np.var(energy, axis=-1)
 
 
-def convergence_findings(summaries: Mapping[str, Summary], stats: Mapping[str, Any]) -> list[Finding]:
-    """What the sampler's own figures say against trusting its draws."""
+def convergence_findings(summaries: Mapping[str, Summary], sampled: Sampled) -> list[Finding]:
+    """What the engine's own figures say against trusting its draws."""
     found: list[Finding] = []
-    more = "Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000."
+    weighted = "pareto_k" in sampled.quality
+    more = OTHER if weighted else LONGER
     worst, rhat = max(((n, s.rhat) for n, s in summaries.items()), key=lambda p: np.nan_to_num(p[1], nan=0.0))
     if rhat > 1.01:
         text = f"R-hat of {worst} is {rhat:.3f} (above 1.01): the chains have not agreed."
@@ -87,6 +93,24 @@ def convergence_findings(summaries: Mapping[str, Summary], stats: Mapping[str, A
     if ess < ENOUGH:
         text = f"{fewest} has {ess:.0f} effective draws (below {ENOUGH}): its quantiles are rough."
         found.append(Finding("warning", "ess", text, more))
+    return found + (_weight_findings(sampled.quality) if weighted else _nuts_findings(sampled.stats))
+
+
+def _weight_findings(quality: Mapping[str, Any]) -> list[Finding]:
+    """k-hat above 0.7: the proposal misses so much of the tails that no number of draws helps (Vehtari et al. 2024)."""
+    found: list[Finding] = []
+    k = float(np.max(quality["pareto_k"]))
+    if not k < 0.7:
+        text = f"k-hat of the importance weights is {k:.2f} (0.7 or more): the proposal does not cover the posterior."
+        found.append(Finding("error" if not k < 1 else "warning", "pareto_k", text, OTHER))
+    if np.mean(quality["converged"]) < 0.5:
+        text = f"Only {np.mean(quality['converged']):.0%} of the starts converged to a mode."
+        found.append(Finding("warning", "starts", text, OTHER))
+    return found
+
+
+def _nuts_findings(stats: Mapping[str, Any]) -> list[Finding]:
+    found: list[Finding] = []
     share = float(np.mean(stats["diverging"]))
     if share > 0:
         text = f"{int(np.sum(stats['diverging']))} of {np.size(stats['diverging'])} draws diverged."
@@ -99,7 +123,7 @@ def convergence_findings(summaries: Mapping[str, Summary], stats: Mapping[str, A
     energy = e_bfmi(stats["energy"])
     if np.min(energy) < 0.3:
         text = f"E-BFMI is {np.min(energy):.2f} in chain {int(np.argmin(energy))} (below 0.3): tails are missed."
-        found.append(Finding("warning", "e_bfmi", text, more))
+        found.append(Finding("warning", "e_bfmi", text, LONGER))
     deep = float(np.mean(stats["max_depth"]))
     if deep > 0.01:
         text = f"{deep:.0%} of the steps reached the greatest tree depth: the posterior is long and narrow."

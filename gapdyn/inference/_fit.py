@@ -7,7 +7,7 @@ import importlib.metadata
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,19 +16,16 @@ from .._random import as_key
 from ..data import Run
 from ..dynamics import LawSpec
 from ._data_findings import data_findings
-from ._diagnostics import ENOUGH, Summary, convergence_findings, summarise
+from ._diagnostics import summarise
 from ._findings import Finding
 from ._likelihood import Likelihood
-from ._model import Model, Observations, prepare
-from ._posterior import Completed, complete
+from ._model import Model, Observations, prepare, target
+from ._posterior import complete
 from ._result import Fit
 from ._scale import Scale
 from ._series import single
-from ._sites import is_noise
-from .engines import Sampled, as_engine
-
-RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
-CAREFUL = 0.99
+from .engines import as_engine
+from .engines._passes import Pass, at_most, sample_with_care
 
 
 def fit(
@@ -58,7 +55,8 @@ def fit(
     Other Parameters
     ----------------
     engine
-        "auto", "nuts" (BlackJAX), "numpyro_nuts", or settings such as `gapdyn.engines.NUTS(draws=4000)`.
+        "auto" (importance sampling where it is verified on this posterior, else NUTS), "nuts" (BlackJAX), "importance",
+        "numpyro_nuts", or settings such as `gapdyn.engines.NUTS(draws=4000)`.
     prior
         Parameter -> NumPyro distribution in the run's units, beside those given in the law; for noise parameters
         (sigma_s, sigma_v, shared_s, shared_v, nu) too.
@@ -84,32 +82,26 @@ def fit(
     began = time.perf_counter()
     settings = as_engine(engine)
     seed = as_key(key)
-    k_sample, k_again = jax.random.split(seed)
     if series is not None:
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
     findings = _precision_finding()
-    done = _sample(settings, model, obs, scale, k_sample, progress)
-    careful = _more_careful(settings, done)
-    if careful is not None:
-        text = f"The first pass was not good enough ({done.doubt}); sampled again with {_changes(settings, careful)}."
-        findings.append(Finding("info", "resampled", text, "To skip the first pass, ask for these settings."))
-        settings, done = careful, _sample(careful, model, obs, scale, k_again, progress)
-    sampled, summary = done.sampled, done.summary
-    findings += convergence_findings(_free(summary), sampled.stats)
+    done, chosen = sample_with_care(settings, lambda engine, k: _sample(engine, model, obs, scale, k, progress), seed)
+    findings += chosen + done.findings
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
     findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
     return Fit(
         data=run,
         law=model.law,
-        engine=settings,
+        engine=done.engine,
         draws=done.completed.draws,
         log_lik=done.completed.log_lik,
-        stats=sampled.stats,
-        summary=summary,
+        stats=done.sampled.stats,
+        quality=done.sampled.quality,
+        summary=done.summary,
         findings=tuple(findings),
-        provenance=_provenance(seed, settings, model, obs, series),
-        seconds={**sampled.seconds, "total": time.perf_counter() - began},
+        provenance=_provenance(seed, done.engine, model, obs, series),
+        seconds={**done.sampled.seconds, "total": time.perf_counter() - began},
         model=model,
         observations=obs,
         scale=scale,
@@ -117,60 +109,15 @@ def fit(
     )
 
 
-def _free(summary: Mapping[str, Summary]) -> dict[str, Summary]:
-    """Parameters that vary: the fixed ones have no convergence to judge."""
-    return {k: s for k, s in summary.items() if s.sd > 0}
-
-
-class _Pass(NamedTuple):
-    """One pass of an engine, with everything that judges it."""
-
-    sampled: Sampled
-    completed: Completed
-    summary: dict[str, Summary]
-
-    @property
-    def diverged(self) -> float:
-        return float(np.mean(self.sampled.stats["diverging"]))
-
-    @property
-    def rough(self) -> bool:
-        free = _free(self.summary)
-        few = any(min(s.ess_bulk, s.ess_tail) < ENOUGH for n, s in free.items() if not is_noise(n))
-        return few or any(s.rhat > 1.01 for s in free.values())
-
-    @property
-    def doubt(self) -> str:
-        said = [f"{self.diverged:.1%} of the draws diverged"] if self.diverged > RETRY_SHARE else []
-        return ", ".join([*said, *(["the chains had not mixed"] if self.rough else [])])
-
-
-def _sample(settings: Any, model: Model, obs: Observations, scale: Scale, key: Any, progress: bool | None) -> _Pass:
+def _sample(settings: Any, model: Model, obs: Observations, scale: Scale, key: Any, progress: bool | None) -> Pass:
     k_sample, k_complete = jax.random.split(key)
-    sampled = settings.run(model, obs, k_sample, progress)
-    completed = complete(model, sampled.z, obs, scale, k_complete)
+    aim = target(model, obs)
+    sampled = settings.run(aim, (obs,), k_sample, progress)
+    completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
     summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}
-    return _Pass(sampled, completed, summary)
-
-
-def _more_careful(settings: Any, done: _Pass) -> Any:
-    """Settings for a second pass where the first one asks for it and default counts or more were drawn; else None.
-
-    Nobody should have to tune a sampler. Fewer draws than the default are a choice of speed over quality, and stay.
-    """
-    default = type(settings)()
-    if settings.draws * settings.chains < default.draws * default.chains:
-        return None
-    longer = {"warmup": 2 * settings.warmup, "draws": 3 * settings.draws} if done.rough else {}
-    if not longer and (done.diverged <= RETRY_SHARE or settings.target_acceptance >= CAREFUL):
-        return None
-    # chains that did not mix sit in a corner where larger steps diverge, sooner or later
-    return dataclasses.replace(settings, **longer, target_acceptance=max(CAREFUL, settings.target_acceptance))
-
-
-def _changes(old: Any, new: Any) -> str:
-    fields = [f.name for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)]
-    return ", ".join(f"{name}={getattr(new, name)}" for name in fields)
+    if "effective" in sampled.quality:
+        summary = at_most(summary, float(np.sum(sampled.quality["effective"])))
+    return Pass(settings, sampled, completed, summary)
 
 
 def _precision_finding() -> list[Finding]:

@@ -23,6 +23,7 @@ from ._likelihood import CheckpointErrors, Likelihood, common_course
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
+from .engines import Target
 
 SERIES = ("u_s", "u_v")
 FINE = 32  # fixed steps over a run: enough for ACCURACY with ten time constants in the run
@@ -254,11 +255,13 @@ def unit_of(name: str, run: Run) -> str:
     }[SITES[name].dimension]
 
 
-def log_density(model: Model, obs: Observations) -> Any:
-    """z (dict of unconstrained sites) -> log posterior density, up to the evidence."""
-    from numpyro.infer.util import potential_energy
-
-    return lambda z: -potential_energy(model, (obs,), {}, z)
+def target(model: Model, obs: Observations) -> Target:
+    """What an engine samples."""
+    sites = sampled_sites(model, obs)
+    # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
+    # that says so saves the long trajectories of the first window
+    variances = tuple(1.0 if n in model.noise_sites else 0.003 for n in sites)
+    return Target(model, tuple((n, ()) for n in sites), variances)
 
 
 def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,7 +274,7 @@ def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str
 
 
 def sampled_sites(model: Model, obs: Observations) -> list[str]:
-    """Names of the sampled sites, in the order that engines flatten them."""
+    """Names of the sampled sites, in the order in which engines line them up."""
     names = [n for n in (*model.law.coordinates.names, *model.noise_sites) if n in obs.priors]
     if model.centred:
         assert model.law.centring is not None

@@ -40,7 +40,7 @@ def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> 
 
 
 def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any) -> Completed:
-    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint."""
+    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw)."""
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
     values, log_lik, last = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))

@@ -33,6 +33,7 @@ class Fit:
     log_lik : (chain, draw, obs), log density of each checkpoint given the draw (obs = one checkpoint); for laws with
         process noise given the earlier checkpoints too.
     stats : sampler's figures -> (chain, draw).
+    quality : figures of weighted draws -> (chain,), see `gapdyn.engines.Sampled`.
     summary : parameter -> `Summary`.
     findings : what to know before using it.
     provenance : versions, seed, route, precision, settings, priors.
@@ -54,6 +55,7 @@ class Fit:
     observations: Observations = dataclasses.field(repr=False)
     scale: Scale = dataclasses.field(repr=False)
     series: str | None = None
+    quality: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Draws of one parameter, flattened over chains: (draw,)."""

@@ -1,23 +1,35 @@
-"""Engines: ways to compute one posterior. Settings are plain data; each has a `name` and `run(model, obs, key)`."""
+"""Engines: ways to compute one posterior. Settings are plain data; each has a `name` and `run(target, args, key)`."""
+
+import dataclasses
+from typing import Any
 
 from ..._check import InputError, choose
+from ._auto import Auto as Auto
+from ._importance import Importance as Importance
 from ._numpyro_nuts import NumPyroNUTS as NumPyroNUTS
 from ._nuts import NUTS as NUTS
 from ._result import Sampled as Sampled
+from ._sample import Posterior as Posterior
+from ._sample import sample as sample
+from ._target import Target as Target
 
-ALL_ENGINES = {NUTS.name: NUTS, NumPyroNUTS.name: NumPyroNUTS}
+ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, NumPyroNUTS)}
+_LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1}
 
 
-def as_engine(engine: "str | NUTS | NumPyroNUTS") -> "NUTS | NumPyroNUTS":
-    """Settings from an engine's name ("auto" is "nuts"), or the settings themselves, checked."""
+def as_engine(engine: Any) -> Any:
+    """Settings from an engine's name, or the settings themselves, checked."""
     if isinstance(engine, str):
-        return ALL_ENGINES[NUTS.name if engine == "auto" else choose(engine, ["auto", *ALL_ENGINES], "engine")]()
+        return ALL_ENGINES[choose(engine, list(ALL_ENGINES), "engine")]()
     if not isinstance(engine, tuple(ALL_ENGINES.values())):
         raise InputError(f"engine={engine!r}: give a name ({', '.join(ALL_ENGINES)}) or settings, such as NUTS().")
-    for field, least in (("chains", 1), ("warmup", 20), ("draws", 4)):
-        value = getattr(engine, field)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise InputError(f"engine {engine.name!r}: {field}={value!r}; it must be an integer of at least {least}.")
-    if not 0 < engine.target_acceptance < 1:
-        raise InputError(f"engine {engine.name!r}: target_acceptance={engine.target_acceptance!r}; it lies in (0, 1).")
+    for field in dataclasses.fields(engine):
+        value, least = getattr(engine, field.name), _LEAST.get(field.name)
+        if least is None:
+            if not 0 < value < 1:
+                raise InputError(f"engine {engine.name!r}: {field.name}={value!r}; it lies in (0, 1).")
+        elif not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InputError(
+                f"engine {engine.name!r}: {field.name}={value!r}; it must be an integer of at least {least}."
+            )
     return engine

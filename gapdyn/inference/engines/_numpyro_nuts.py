@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._model import Model, Observations, sampled_sites
 from .._progress import progress_bar
 from ._result import Sampled
+from ._target import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,25 +30,25 @@ class NumPyroNUTS:
     target_acceptance: float = 0.9
     name = "numpyro_nuts"
 
-    def run(self, model: Model, obs: Observations, key: Any, progress: bool | None = None) -> Sampled:
-        """Sample the model's posterior."""
+    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
+        """Sample the posterior."""
         from numpyro.infer import MCMC
         from numpyro.infer import NUTS as Kernel
         from numpyro.infer.util import unconstrain_fn
 
         began = time.perf_counter()
-        kernel = Kernel(model, dense_mass=True, target_accept_prob=self.target_acceptance)
+        kernel = Kernel(target.model, dense_mass=True, target_accept_prob=self.target_acceptance)
         mcmc = MCMC(
             kernel, num_warmup=self.warmup, num_samples=self.draws, num_chains=self.chains,
             chain_method="vectorized", progress_bar=False,
         )  # fmt: skip
         fields = ("diverging", "energy", "num_steps", "accept_prob")
         with progress_bar(1, "sampling (NumPyro)", progress) as bar:
-            mcmc.run(key, obs, extra_fields=fields)
+            mcmc.run(key, *args, extra_fields=fields)
             samples = jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
             bar.update(1)
-        values = {n: samples[n] for n in sampled_sites(model, obs)}
-        z = jax.jit(jax.vmap(jax.vmap(lambda v: unconstrain_fn(model, (obs,), {}, v))))(values)
+        values = {n: samples[n] for n, _ in target.sites}
+        x = jax.jit(jax.vmap(jax.vmap(lambda v: target.join(unconstrain_fn(target.model, args, {}, v)))))(values)
         extra = {k: np.asarray(v) for k, v in mcmc.get_extra_fields(group_by_chain=True).items()}
         stats = {
             "diverging": extra["diverging"],
@@ -57,4 +57,4 @@ class NumPyroNUTS:
             "acceptance": extra["accept_prob"],
             "max_depth": extra["num_steps"] >= 2**10 - 1,
         }
-        return Sampled({k: np.asarray(v) for k, v in z.items()}, stats, {"sampling": time.perf_counter() - began})
+        return Sampled(np.asarray(x), stats, seconds={"sampling": time.perf_counter() - began})

@@ -20,9 +20,9 @@ from blackjax.adaptation.window_adaptation import build_schedule
 from blackjax.mcmc import nuts
 
 from ..._compile import quick_jit
-from .._model import Model, Observations, log_density, sampled_sites
 from .._progress import progress_bar
 from ._result import Sampled
+from ._target import Target
 
 FAST, SLOW, DRAW = 0, 1, 2
 BLOCK = 100
@@ -46,11 +46,11 @@ class NUTS:
     target_acceptance: float = 0.9
     name = "nuts"
 
-    def run(self, model: Model, obs: Observations, key: Any, progress: bool | None = None) -> Sampled:
-        """Sample the model's posterior."""
+    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
+        """Sample the posterior."""
         began = time.perf_counter()
         k_start, k_steps = jax.random.split(key)
-        state = _start(model, obs, self.target_acceptance, self.chains, k_start)
+        state = _start(target, args, self.target_acceptance, self.chains, k_start)
         schedule = _schedule(self.warmup, self.draws)
         total = len(schedule)
         keys = jax.random.split(k_steps, total)
@@ -59,7 +59,7 @@ class NUTS:
         with progress_bar(total, "compiling", progress) as bar:
             for at in range(0, total, BLOCK):
                 block = slice(at, at + BLOCK)
-                state, out = _advance(model, self.target_acceptance, state, keys[block], schedule[block], obs)
+                state, out = _advance(target, self.target_acceptance, state, keys[block], schedule[block], args)
                 if at >= _first_kept(self.warmup):
                     collected.append(jax.tree.map(np.asarray, out))
                 jax.block_until_ready(state)
@@ -68,7 +68,7 @@ class NUTS:
                 bar.update(BLOCK)
         steps: _Step = jax.tree.map(lambda *x: np.concatenate(x), *collected)
         kept = self.draws  # the blocks may begin with the last steps of the warm-up
-        z = {n: steps.position[-kept:, :, i].T for i, n in enumerate(sampled_sites(model, obs))}
+        x = np.swapaxes(steps.position[-kept:], 0, 1)
         stats = {
             "diverging": steps.diverging[-kept:].T,
             "energy": steps.energy[-kept:].T,
@@ -76,7 +76,8 @@ class NUTS:
             "acceptance": steps.acceptance[-kept:].T,
             "max_depth": steps.depth[-kept:].T >= MAX_DEPTH,
         }
-        return Sampled(z, stats, {"first_block": first, "sampling": time.perf_counter() - began - first})
+        seconds = {"first_block": first, "sampling": time.perf_counter() - began - first}
+        return Sampled(x, stats, seconds=seconds)
 
 
 def _first_kept(warmup: int) -> int:
@@ -110,33 +111,19 @@ class _Step(NamedTuple):
     depth: Any
 
 
-def _flat_log_density(model: Model, obs: Observations) -> Any:
-    density = log_density(model, obs)
-    names = sampled_sites(model, obs)
-
-    def safe(x: Any) -> Any:
-        value = density(dict(zip(names, x, strict=True)))
-        return jnp.where(jnp.isnan(value), -jnp.inf, value)
-
-    return jax.jit(safe)
-
-
 @quick_jit(static_argnums=0)
-def _best_start(model: Model, tries: Any, obs: Observations) -> Any:
-    """The densest of (chains, tries, sites) random points of each chain: apart from one another, but not absurd."""
-    scores = jax.vmap(jax.vmap(_flat_log_density(model, obs)))(tries)
+def _best_start(target: Target, tries: Any, args: tuple[Any, ...]) -> Any:
+    """The densest of (chains, tries, size) random points of each chain: apart from one another, but not absurd."""
+    scores = jax.vmap(jax.vmap(target.log_density(args)))(tries)
     return tries[jnp.arange(tries.shape[0]), jnp.argmax(scores, -1)]
 
 
-def _start(model: Model, obs: Observations, target: float, chains: int, seed: Any) -> _Carry:
-    names = sampled_sites(model, obs)
-    size = len(names)
-    # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
-    # that says so saves the long trajectories of the first window
-    metric = jnp.asarray(np.diag([1.0 if n in model.noise_sites else 0.003 for n in names]), float)
+def _start(target: Target, args: tuple[Any, ...], acceptance: float, chains: int, seed: Any) -> _Carry:
+    size = target.size
+    metric = jnp.asarray(np.diag(target.variances or np.ones(size)), float)
     random = np.random.default_rng(np.asarray(jax.random.key_data(seed)))
-    x = _best_start(model, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), obs)
-    da_init, _, _ = dual_averaging_adaptation(target)
+    x = _best_start(target, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), args)
+    da_init, _, _ = dual_averaging_adaptation(acceptance)
     mm_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=False)
     step_size = jnp.asarray(1.0, x.dtype)
     one = (da_init(step_size), mm_init(size, metric), step_size)
@@ -146,10 +133,10 @@ def _start(model: Model, obs: Observations, target: float, chains: int, seed: An
 
 
 @quick_jit(static_argnums=0)
-def _advance(model: Model, target: Any, carry: Any, keys: Any, schedule: Any, obs: Observations) -> Any:
-    density = _flat_log_density(model, obs)
+def _advance(target: Target, acceptance: Any, carry: Any, keys: Any, schedule: Any, args: tuple[Any, ...]) -> Any:
+    density = target.log_density(args)
     kernel: Any = nuts.build_kernel()
-    da_init, da_update, da_final = dual_averaging_adaptation(target)
+    da_init, da_update, da_final = dual_averaging_adaptation(acceptance)
     _, mm_update, mm_final = mass_matrix_adaptation(is_diagonal_matrix=False)
 
     def adapt(carry: _Carry, acceptance: Any, stage: Any, window_ends: Any) -> _Carry:

@@ -8,15 +8,18 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Sampled:
-    """Draws of the model's sampled sites, in unconstrained space, and how they were made.
+    """Draws of a target, in unconstrained space, and how they were made.
 
     Attributes
     ----------
-    z : site -> (chain, draw).
-    stats : name -> (chain, draw): `diverging`, `energy`, `n_steps`, `acceptance`, `max_depth` (reached).
+    x : (chain, draw, size).
+    stats : name -> (chain, draw): of NUTS `diverging`, `energy`, `n_steps`, `acceptance`, `max_depth` (reached).
+    quality : name -> (chain,): of weighted draws `pareto_k`, `effective` (draws that they are worth), `log_evidence`,
+        and the share of starts that `converged`.
     seconds : phase -> seconds.
     """
 
-    z: dict[str, Any]
-    stats: dict[str, Any]
-    seconds: dict[str, float]
+    x: Any
+    stats: dict[str, Any] = dataclasses.field(default_factory=dict)
+    quality: dict[str, Any] = dataclasses.field(default_factory=dict)
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)

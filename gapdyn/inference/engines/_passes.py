@@ -1,0 +1,103 @@
+"""From an engine to draws that may be trusted: judge, choose, and sample again where the first pass was not enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from .._diagnostics import ENOUGH, Summary, convergence_findings
+from .._findings import Finding
+from .._sites import is_noise
+from ._auto import Auto
+from ._result import Sampled
+
+RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
+CAREFUL = 0.99
+
+
+class Pass(NamedTuple):
+    """One pass of an engine, with everything that judges it."""
+
+    engine: Any
+    sampled: Sampled
+    completed: Any
+    summary: dict[str, Summary]
+
+    @property
+    def free(self) -> dict[str, Summary]:
+        """Parameters that vary: the fixed ones have no convergence to judge."""
+        return {k: s for k, s in self.summary.items() if s.sd > 0}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What speaks against trusting the draws."""
+        return convergence_findings(self.free, self.sampled)
+
+    @property
+    def diverged(self) -> float:
+        return float(np.mean(self.sampled.stats.get("diverging", 0.0)))
+
+    @property
+    def rough(self) -> bool:
+        few = any(min(s.ess_bulk, s.ess_tail) < ENOUGH for n, s in self.free.items() if not is_noise(n))
+        return few or any(s.rhat > 1.01 for s in self.free.values())
+
+    @property
+    def doubt(self) -> str:
+        said = [f"{self.diverged:.1%} of the draws diverged"] if self.diverged > RETRY_SHARE else []
+        return ", ".join([*said, *(["the chains had not mixed"] if self.rough else [])])
+
+
+def sample_with_care(engine: Any, attempt: Callable[[Any, Any], Pass], key: Any) -> tuple[Pass, list[Finding]]:
+    """The pass to use, and how it came about. `attempt(engine, key)` samples once."""
+    k_first, k_again, k_fast = jax.random.split(key, 3)
+    found: list[Finding] = []
+    if isinstance(engine, Auto):
+        fast, engine = engine.candidates
+        done = attempt(fast, k_fast)
+        against = [f for f in done.findings if f.level != "info"]
+        if not against:
+            worst, worth = np.max(done.sampled.quality["pareto_k"]), np.sum(done.sampled.quality["effective"])
+            text = f"Importance sampling is verified on this posterior: k-hat {worst:.2f}, worth {worth:.0f} draws."
+            return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
+        text = f"Importance sampling declined, so NUTS sampled this posterior: {against[0].text}"
+        found.append(Finding("info", "engine", text, "To go there at once: engine='nuts'."))
+    done = attempt(engine, k_first)
+    careful = _more_careful(engine, done)
+    if careful is None:
+        return done, found
+    changes = ", ".join(
+        f"{f.name}={getattr(careful, f.name)}"
+        for f in dataclasses.fields(engine)
+        if getattr(engine, f.name) != getattr(careful, f.name)
+    )
+    text = f"The first pass was not good enough ({done.doubt}); sampled again with {changes}."
+    found.append(Finding("info", "resampled", text, "To skip the first pass, ask for these settings."))
+    return attempt(careful, k_again), found
+
+
+def _more_careful(engine: Any, done: Pass) -> Any:
+    """Settings for a second pass where the first one asks for it and default counts or more were drawn; else None.
+
+    Nobody should have to tune a sampler. Fewer draws than the default are a choice of speed over quality, and stay.
+    """
+    default = type(engine)()
+    if not hasattr(engine, "warmup") or engine.draws * engine.chains < default.draws * default.chains:
+        return None
+    longer = {"warmup": 2 * engine.warmup, "draws": 3 * engine.draws} if done.rough else {}
+    if not longer and (done.diverged <= RETRY_SHARE or engine.target_acceptance >= CAREFUL):
+        return None
+    # chains that did not mix sit in a corner where larger steps diverge, sooner or later
+    return dataclasses.replace(engine, **longer, target_acceptance=max(CAREFUL, engine.target_acceptance))
+
+
+def at_most(summary: Mapping[str, Summary], effective: float) -> dict[str, Summary]:
+    """Summaries of draws that were picked by weight: they are worth no more than the weights say."""
+    return {
+        n: dataclasses.replace(s, ess_bulk=min(s.ess_bulk, effective), ess_tail=min(s.ess_tail, effective))
+        for n, s in summary.items()
+    }
