@@ -17,7 +17,7 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     log = np.where(np.isfinite(log), log, -np.inf)
     log = log - np.max(log)
     n = log.size
-    tail = int(np.ceil(min(0.2 * n, 3 * np.sqrt(n))))
+    tail = int(min(0.2 * n, 3 * np.sqrt(n)))
     order = np.argsort(log)
     cutoff = max(log[order[-tail - 1]], np.log(np.finfo(np.float64).tiny))
     largest = order[-tail:][log[order[-tail:]] > cutoff]
