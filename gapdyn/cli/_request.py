@@ -88,11 +88,16 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
     of_law = {name: p for name, p in priors.items() if name in own}
     settings = ("chains", "warmup", "draws", "target_acceptance")
     given = {k: getattr(arguments, k) for k in settings if getattr(arguments, k) is not None}
+    engine = engines.as_engine(arguments.engine)
+    for name in given:
+        if not hasattr(engine, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} does not apply to --engine {engine.name}. Leave it out, or use --engine nuts.")
     return fit_run(
         run,
         spec.replace(**of_law) if of_law else spec,
         key=arguments.seed,
-        engine=dataclasses.replace(engines.as_engine(arguments.engine), **given),
+        engine=dataclasses.replace(engine, **given),
         prior={name: p for name, p in priors.items() if name not in own},
         likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared, excess=arguments.excess),
         series=arguments.series,

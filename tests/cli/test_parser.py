@@ -36,7 +36,8 @@ def test_settings_are_those_of_the_engines():
     for make in gd.engines.ALL_ENGINES.values():
         settings = make()
         assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say
-        assert (settings.warmup, settings.target_acceptance) == (500, 0.9)
+        if settings.name != "importance":
+            assert (settings.warmup, settings.target_acceptance) == (500, 0.9)
 
 
 # what the library says, what the command line makes of it

@@ -74,19 +74,15 @@ def test_blackjax_and_numpyro_sample_the_same_posterior(name):
 
 
 def test_routes_give_the_same_log_density():
-    from gapdyn.inference._model import log_density, prepare, sampled_sites
+    from gapdyn.inference._model import prepare, target
 
     run = gd.simulate(LAW, TS, noise=0.01, key=11)
     found = {}
     for route in ("exact", "ode"):
         model, obs, _ = prepare(run, gd.laws.shared_rate(), route=route)
-        names = sampled_sites(model, obs)
-        f = jax.jit(
-            jax.vmap(
-                jax.value_and_grad(lambda z, m=model, o=obs, n=names: log_density(m, o)(dict(zip(n, z, strict=True))))
-            )
-        )
-        found[route] = f(np.random.default_rng(0).uniform(-1.5, 1.5, (20, len(names))))
+        aim = target(model, obs)
+        f = jax.jit(jax.vmap(jax.value_and_grad(aim.log_density((obs,)))))
+        found[route] = f(np.random.default_rng(0).uniform(-1.5, 1.5, (20, aim.size)))
     np.testing.assert_allclose(found["ode"][0], found["exact"][0], rtol=1e-6)
     size = np.abs(found["exact"][1]).max(-1, keepdims=True)
     np.testing.assert_allclose(found["ode"][1] / size, found["exact"][1] / size, atol=1e-4)

@@ -15,7 +15,7 @@ from numpyro.infer.util import unconstrain_fn
 
 import gapdyn as gd
 from gapdyn.inference import SITES, prepare, prior_draws
-from gapdyn.inference._model import log_density, sampled_sites
+from gapdyn.inference._model import sampled_sites, target
 
 RUN = gd.simulate(gd.laws.shared_rate(), np.linspace(0, 8, 15), noise=0.01, key=3)
 VALUES = {"rate": 0.45, "rho": 0.35, "gap_inf": 0.07, "u_s0": 1.01, "u_v0": 0.59, "sigma": 0.011}
@@ -41,7 +41,8 @@ def density(run: gd.Run, law=None, values=VALUES, **more) -> float:
 
     full = {**constrained}
     total, _ = constrained_density(model, (obs,), {}, full)
-    assert np.isfinite(float(log_density(model, obs)(z)))
+    aim = target(model, obs)
+    assert np.isfinite(float(aim.log_density((obs,))(aim.join(z))))
     return float(total)
 
 
@@ -175,12 +176,13 @@ def test_the_compiled_program_does_not_depend_on_the_hash_seed():
     """Else the persistent compilation cache would never find what an earlier process compiled."""
     code = """
 import jax, hashlib, gapdyn as gd
-from gapdyn.inference._model import prepare
+from gapdyn.inference._model import prepare, target
 from gapdyn.inference.engines import _nuts
 model, obs, _ = prepare(gd.datasets.learning(), gd.laws.shared_rate())
-start = _nuts._start(model, obs, 0.9, 2, jax.random.key(0))
+aim = target(model, obs)
+start = _nuts._start(aim, (obs,), 0.9, 2, jax.random.key(0))
 keys, plan = jax.random.split(jax.random.key(0), 2), _nuts._schedule(20, 80)[:2]
-text = _nuts._advance.jitted.lower(model, 0.9, start, keys, plan, obs).as_text()
+text = _nuts._advance.jitted.lower(aim, 0.9, start, keys, plan, (obs,)).as_text()
 print(hashlib.sha256(text.encode()).hexdigest())
 """
     import os
@@ -206,6 +208,6 @@ def test_a_second_run_of_the_same_shape_compiles_nothing():
     for seed in (0, 1):
         run = gd.simulate(gd.laws.shared_rate(rate=0.3 + 0.2 * seed), np.linspace(0, 8, 15), noise=0.01, key=seed)
         model, obs, _ = prepare(run, gd.laws.shared_rate())
-        small.run(model, obs, jax.random.key(seed))
+        small.run(target(model, obs), (obs,), jax.random.key(seed))
         sizes.append((_nuts._advance.jitted._cache_size(), _nuts._best_start.jitted._cache_size()))
     assert sizes[0] == sizes[1]
