@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import time
 import warnings
@@ -19,7 +20,7 @@ from ._data_findings import data_findings
 from ._diagnostics import summarise
 from ._findings import Finding
 from ._likelihood import Likelihood
-from ._model import Model, Observations, prepare, target
+from ._model import Model, Observations, prepare, sampled_sites, target
 from ._posterior import complete
 from ._result import Fit
 from ._scale import Scale
@@ -86,7 +87,9 @@ def fit(
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
     findings = _precision_finding()
-    done, chosen = sample_with_care(settings, lambda engine, k: _sample(engine, model, obs, scale, k, progress), seed)
+    size = len(sampled_sites(model, obs))
+    attempt = functools.partial(_sample, model=model, obs=obs, scale=scale, progress=progress)
+    done, chosen = sample_with_care(settings, attempt, seed, size)
     findings += chosen + done.findings
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
     findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
@@ -109,7 +112,7 @@ def fit(
     )
 
 
-def _sample(settings: Any, model: Model, obs: Observations, scale: Scale, key: Any, progress: bool | None) -> Pass:
+def _sample(settings: Any, key: Any, model: Model, obs: Observations, scale: Scale, progress: bool | None) -> Pass:
     k_sample, k_complete = jax.random.split(key)
     aim = target(model, obs)
     sampled = settings.run(aim, (obs,), k_sample, progress)

@@ -24,6 +24,7 @@ from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
 from .engines import Target
+from .engines._scores import SUFFIX, Scored, from_score, scored
 
 SERIES = ("u_s", "u_v")
 FINE = 32  # fixed steps over a run: enough for ACCURACY with ten time constants in the run
@@ -261,7 +262,12 @@ def target(model: Model, obs: Observations) -> Target:
     # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
     # that says so saves the long trajectories of the first window
     variances = tuple(1.0 if n in model.noise_sites else 0.003 for n in sites)
-    return Target(model, tuple((n, ()) for n in sites), variances)
+    names = (n + SUFFIX if _has_score(n, obs) else n for n in sites)
+    return Target(Scored(model), tuple((n, ()) for n in names), variances)
+
+
+def _has_score(name: str, obs: Observations) -> bool:
+    return name in obs.priors and scored(obs.priors[name].distribution)
 
 
 def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,8 +275,14 @@ def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str
 
     As `numpyro.infer.util.constrain_fn`, without running the model: a site's support depends on no other site.
     """
-    centred = model.law.centring.as_name if model.centred and model.law.centring else None
-    return {n: x if n == centred else biject_to(obs.priors[n].distribution.support)(x) for n, x in z.items()}
+    values = {}
+    for name in sampled_sites(model, obs):
+        if name not in obs.priors:  # the centred one, on the whole line
+            values[name] = z[name]
+            continue
+        prior = obs.priors[name].distribution
+        values[name] = from_score(prior, z[name + SUFFIX]) if scored(prior) else biject_to(prior.support)(z[name])
+    return values
 
 
 def sampled_sites(model: Model, obs: Observations) -> list[str]:

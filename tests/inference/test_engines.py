@@ -11,6 +11,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro.infer.util import constrain_fn, potential_energy, unconstrain_fn
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -18,13 +19,14 @@ import gapdyn as gd
 from gapdyn.inference.engines._mixture import NU, Mixture, factor_of
 from gapdyn.inference.engines._newton import climb
 from gapdyn.inference.engines._pareto import smooth
+from gapdyn.inference.engines._scores import SUFFIX, Scored, from_score
 
 RNG = np.random.default_rng(0)
 
 
 def mixture() -> Mixture:
     factor = np.linalg.cholesky([[[1.0, 0.3], [0.3, 0.5]], [[0.1, 0.0], [0.0, 2.0]]])
-    return Mixture(jnp.log(jnp.array([0.3, 0.7])), jnp.array([[0.0, 1.0], [4.0, -2.0]]), jnp.asarray(factor))
+    return Mixture(np.log([0.3, 0.7]), np.array([[0.0, 1.0], [4.0, -2.0]]), factor)
 
 
 def test_the_mixture_has_scipys_density():
@@ -33,45 +35,107 @@ def test_the_mixture_has_scipys_density():
         np.asarray(m.log_weight[k]) + stats.multivariate_t(m.mean[k], m.factor[k] @ m.factor[k].T, df=NU).logpdf(x)
         for k in range(2)
     ]
-    np.testing.assert_allclose(m.log_prob(jnp.asarray(x)), logsumexp(each, axis=0), rtol=1e-10)
+    np.testing.assert_allclose(m.log_prob(x), logsumexp(each, axis=0), rtol=1e-10)
 
 
 def test_the_mixture_samples_its_density():
     m = mixture()
-    x = np.asarray(m.sample(jax.random.key(0), 100_000))
-    np.testing.assert_allclose(x.mean(0), np.exp(m.log_weight) @ np.asarray(m.mean), atol=0.03)
+    x = m.sample(np.random.default_rng(0), 100_000)
+    np.testing.assert_allclose(x.mean(0), np.exp(m.log_weight) @ m.mean, atol=0.03)
     where = stats.multivariate_t(m.mean[0], m.factor[0] @ m.factor[0].T, df=NU).rvs(100_000, random_state=1)
     assert np.mean(x[:, 0] < 0) == pytest.approx(0.3 * np.mean(where[:, 0] < 0), abs=0.01)
 
 
 def test_expectation_maximisation_finds_two_clumps():
     x = np.concatenate([RNG.normal([-3, 0], 0.5, (1000, 2)), RNG.normal([3, 1], 0.5, (3000, 2))])
-    even = Mixture(
-        jnp.log(jnp.full(2, 0.5)), jnp.array([[-1.0, 0.0], [1.0, 0.0]]), factor_of(jnp.tile(jnp.eye(2), (2, 1, 1)))
-    )
-    weight = jnp.full(len(x), 1 / len(x))
+    even = Mixture(np.log([0.5, 0.5]), np.array([[-1.0, 0.0], [1.0, 0.0]]), factor_of(np.tile(np.eye(2), (2, 1, 1))))
+    weight = np.full(len(x), 1 / len(x))
     for _ in range(30):
-        even = even.improved(jnp.asarray(x), weight, jnp.eye(2))
-    np.testing.assert_allclose(jnp.exp(even.log_weight), [0.25, 0.75], atol=0.02)
+        even = even.improved(x, weight, np.eye(2))
+    np.testing.assert_allclose(np.exp(even.log_weight), [0.25, 0.75], atol=0.02)
     np.testing.assert_allclose(even.mean, [[-3, 0], [3, 1]], atol=0.1)
 
 
 def test_newton_climbs_to_the_top_and_knows_the_curvature():
     precision = np.array([[4.0, 1.0], [1.0, 1.0]])
-
-    def quadratic(x):
-        return -0.5 * (x - 1) @ precision @ (x - 1)
-
-    mode = climb(quadratic, jnp.array([-20.0, 30.0]))
-    assert mode.converged
-    np.testing.assert_allclose(mode.x, 1, atol=1e-5)
-    np.testing.assert_allclose(mode.covariance, np.linalg.inv(precision), rtol=1e-6)
+    mode = climb(lambda x: -0.5 * np.einsum("ni,ij,nj->n", x - 1, precision, x - 1), [[-20.0, 30.0], [1.0, 1.0]])
+    assert mode.converged.all()
+    np.testing.assert_allclose(mode.x, 1, atol=1e-4)
+    np.testing.assert_allclose(mode.covariance[0], np.linalg.inv(precision), rtol=1e-5)
+    np.testing.assert_allclose(mode.log_evidence, np.log(2 * np.pi) - 0.5 * np.log(np.linalg.det(precision)), rtol=1e-5)
 
     def valley(x):  # Rosenbrock's, whose Hessian is indefinite on the way
-        return -((1 - x[0]) ** 2) - 100 * (x[1] - x[0] ** 2) ** 2
+        return -((1 - x[:, 0]) ** 2) - 100 * (x[:, 1] - x[:, 0] ** 2) ** 2
 
-    np.testing.assert_allclose(climb(valley, jnp.array([-1.2, 1.0])).x, 1, atol=1e-4)
-    assert not climb(lambda x: x[0], jnp.zeros(1)).converged
+    top = climb(valley, [[-1.2, 1.0]])
+    off = top.x[0] - 1
+    assert off @ np.linalg.solve(top.covariance[0], off) < 0.01**2  # a hundredth of its width
+
+
+def test_newton_says_where_there_is_no_top():
+    assert not climb(lambda x: x[:, 0], np.zeros((1, 1))).converged.any()
+    assert not climb(lambda x: np.full(len(x), np.nan), np.zeros((2, 1))).converged.any()
+
+    def walled(x):  # no number a little to the left of the mode
+        return np.where(x[:, 0] > -1e-4, -0.5 * x[:, 0] ** 2, np.nan)
+
+    assert climb(walled, [[3.0]]).x[0, 0] == pytest.approx(0, abs=1e-2)
+
+
+PRIORS = {
+    "uniform": dist.Uniform(-1.0, 3.0),
+    "half_cauchy": dist.HalfCauchy(0.3),
+    "half_normal": dist.HalfNormal(2.0),
+    "exponential": dist.Exponential(4.0),
+    "arcsine": dist.Beta(0.5, 0.5),
+    "moved": dist.TransformedDistribution(
+        dist.HalfNormal(1.0), dist.transforms.AffineTransform(1.0, 2.0, dist.constraints.positive)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_normal_scores_are_the_priors_quantiles(name):
+    x = np.linspace(-7, 7, 29)
+    value = np.asarray(jax.vmap(functools.partial(from_score, PRIORS[name]))(jnp.asarray(x)))
+    exact = {
+        "uniform": -1 + 4 * stats.norm.cdf(x),
+        "half_cauchy": np.where(x < 0, stats.halfcauchy.ppf(stats.norm.cdf(x)), stats.halfcauchy.isf(stats.norm.sf(x)))
+        * 0.3,
+        "half_normal": stats.halfnorm.isf(stats.norm.sf(x)) * 2,
+        "exponential": stats.expon.isf(stats.norm.sf(x)) / 4,
+        "arcsine": stats.arcsine.ppf(stats.norm.cdf(x)),
+        "moved": 1 + 2 * stats.halfnorm.isf(stats.norm.sf(x)),
+    }[name]
+    np.testing.assert_allclose(value, exact, rtol=1e-6, atol=1e-10)
+    slopes = jax.vmap(jax.grad(functools.partial(from_score, PRIORS[name])))(jnp.linspace(-40.0, 40.0, 81))
+    assert np.isfinite(slopes).all()
+
+
+def everything(y):
+    values = [numpyro.sample(name, prior) for name, prior in PRIORS.items()]
+    values += [numpyro.sample("beta", dist.Beta(2.0, 3.0)), numpyro.sample("real", dist.Normal(1, 2))]
+    numpyro.sample("y", dist.Normal(sum(values), 1.0), obs=y)
+
+
+def test_normal_scores_leave_the_posterior_as_it_is():
+    """The density in scores is NumPyro's own, with the Jacobian of the way from one to the other."""
+    scored = Scored(everything)
+    names = [*PRIORS, "beta", "real"]
+
+    def to_numpyro(x):
+        z = {n + ("" if n == "real" else SUFFIX): x[i] for i, n in enumerate(names)}
+        values = constrain_fn(scored, (2.0,), {}, z, return_deterministic=True)
+        plain = unconstrain_fn(everything, (2.0,), {}, {n: values[n] for n in names})
+        return jnp.stack([plain[n] for n in names]), z
+
+    offsets = []
+    for x in jnp.asarray(RNG.uniform(-2, 2, (8, len(names)))):
+        z, score = to_numpyro(x)
+        jacobian = jnp.linalg.slogdet(jax.jacfwd(lambda x: to_numpyro(x)[0])(x))[1]
+        theirs = -potential_energy(everything, (2.0,), {}, dict(zip(names, z, strict=True)))
+        offsets.append(-potential_energy(scored, (2.0,), {}, score) - theirs - jacobian)
+    np.testing.assert_allclose(offsets, offsets[0], atol=1e-9)
 
 
 @pytest.mark.parametrize("tail", [0.2, 0.5, 0.9, 1.5])

@@ -1,38 +1,44 @@
-"""Importance sampling: Newton's method from several starts, a mixture of Student-t densities about the modes that
+"""Importance sampling: modes by Newton's method from several starts, a mixture of Student-t densities about them that
 adapts to the posterior, Pareto-smoothed weights.
 
 Where it works (a handful of parameters, few modes) its draws are independent and cost some thousands of densities,
-and it knows whether it worked: k-hat says how well the proposal covers the posterior, and several replicates, each with
-its own starts and its own adaptation, must agree.
+and it knows whether it worked: k-hat says how well the proposal covers the posterior. Only the density is compiled;
+what steers it is NumPy, and stops when the proposal is good.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..._compile import quick_jit
 from .._progress import progress_bar
 from ._mixture import Mixture, factor_of
-from ._newton import climb
+from ._newton import Modes, climb
 from ._pareto import smooth
 from ._result import Sampled
 from ._target import Target
 
-ROUND = 1024  # points in a round
-PER_DRAW = 4
-STARTS = 4  # of Newton's method, in each replicate
-TRIES = 64  # random points from which each start is the densest
-COMPONENTS = 6
+FEW, MANY = 1024, 6144  # points in a round, early and late
+EARLY = 3  # rounds
+AGAIN = 3  # times that the whole is tried, each time from all points of the time before
+PER_DRAW = 8  # most points per draw that is kept
+STARTS = 8  # of Newton's method
+TRIES = 128  # random points from which each start is the densest
+COMPONENTS = 12
 REFINEMENTS = 6  # steps of expectation-maximisation in a round
-DEFENSIVE = 0.05  # share of a wide component over all that was seen, lest a tail be lost
+DEFENSIVE = 0.15  # share of a wide component over all that was seen, lest a tail be lost
 LARGEST = 20  # weights that are cut to the least of them while adapting
+GOOD = 0.6  # effective share of the points beyond which there is nothing to gain
+COVERED = 0.7  # k-hat below which the weights may be trusted
+WIDER = 1.5  # than the curvature at a mode says
+
+
+Values = Callable[[Any], Any]  # (n, size) -> (n,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,95 +47,119 @@ class Importance:
 
     Parameters
     ----------
-    chains : replicates, each with starts, proposal and draws of its own; their agreement is checked as chains' is.
-    draws : kept per replicate, drawn with their weights from `PER_DRAW` times as many.
-    rounds : times that the proposal adapts, on `ROUND` points each.
+    chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
+    rounds : most times that the proposal adapts before draws are taken and judged.
     """
 
     chains: int = 4
     draws: int = 1000
-    rounds: int = 5
+    rounds: int = 8
     name = "importance"
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the posterior."""
         began = time.perf_counter()
-        k_run, k_pick = jax.random.split(key)
-        random = np.random.default_rng(np.asarray(jax.random.key_data(k_pick)))
-        tries = random.uniform(-2, 2, (self.chains, STARTS, TRIES, target.size))
-        with progress_bar(1, "importance sampling", progress) as bar:
-            keys = jax.random.split(k_run, self.chains)
-            blocks = -(-PER_DRAW * self.draws // ROUND)
-            found = _replicates(target, self.rounds, blocks, args, jnp.asarray(tries, float), keys)
-            x, log_weight, converged = (np.asarray(a) for a in found)
+        random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        values = target.values(args)
+        with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
+            modes = climb(values, best_starts(values, target.size, STARTS, random))
+            mixture, tries = about(modes), []
             bar.update(1)
-        smoothed = [smooth(w) for w in log_weight]
-        place = (np.arange(self.draws) + random.uniform(size=(self.chains, 1))) / self.draws
-        pick = [np.searchsorted(np.cumsum(w)[:-1], p) for (w, _), p in zip(smoothed, place, strict=True)]
-        kept = np.stack([random.permutation(z[i]) for z, i in zip(x, pick, strict=True)])
-        quality = {
-            "pareto_k": np.asarray([k for _, k in smoothed]),
-            "effective": np.asarray([1 / np.sum(w**2) for w, _ in smoothed]),
-            "log_evidence": np.logaddexp.reduce(log_weight, axis=1) - np.log(log_weight.shape[1]),
-            "converged": converged.mean(1),
-        }
-        return Sampled(kept, quality=quality, seconds={"sampling": time.perf_counter() - began})
+            for _ in range(AGAIN):
+                mixture = self._fitted(values, mixture, random, bar)
+                x, log_weight = _enough(values, mixture, random, self.chains * self.draws)
+                tries.append(weighted(x, log_weight, self, modes, random))
+                bar.update(1)
+                if tries[-1].quality["pareto_k"] < COVERED:
+                    break
+                mixture = _adapted(x, log_weight, random)
+        best = min(tries, key=lambda s: s.quality["pareto_k"])
+        return dataclasses.replace(best, seconds={"sampling": time.perf_counter() - began})
+
+    def _fitted(self, values: Values, mixture: Mixture, random: np.random.Generator, bar: Any) -> Mixture:
+        for i in range(self.rounds):
+            count = FEW if i < EARLY else MANY
+            x, log_weight = _points(values, mixture, random, count)
+            bar.update(1)
+            if _effective(log_weight) > GOOD * count:
+                break
+            mixture = _adapted(x, log_weight, random)
+        return mixture
 
 
-@quick_jit(static_argnums=(0, 1, 2))
-def _replicates(target: Target, rounds: int, blocks: int, args: tuple[Any, ...], tries: Any, keys: Any) -> Any:
-    """x (chains, points, size), log weights (chains, points), and which starts converged (chains, starts).
-
-    Adaptation and the final draw are rounds of one loop: the density is compiled once for both.
-    """
-    density = target.log_density(args)
-
-    def one(tries: Any, key: Any) -> Any:
-        scores = jax.vmap(jax.vmap(density))(tries)
-        modes = jax.vmap(functools.partial(climb, density))(tries[jnp.arange(len(tries)), jnp.argmax(scores, -1)])
-        evidence = jnp.where(jnp.isfinite(modes.log_evidence), modes.log_evidence, -jnp.inf)
-        # starts that found the same mode share its weight; a bad one keeps a little, for it may be a tail's outpost
-        each = jax.nn.log_softmax(jnp.logaddexp(jax.nn.log_softmax(evidence), jnp.log(1e-3)))
-        mixture = _repeated(Mixture(each, modes.x, factor_of(1.5 * modes.covariance)), COMPONENTS + 1)
-
-        def propose(mixture: Mixture, plan: tuple[Any, Any]) -> tuple[Mixture, tuple[Any, Any]]:
-            key, adapts = plan
-            k_draw, k_centre = jax.random.split(key)
-            x = mixture.sample(k_draw, ROUND)
-            log_weight = jax.vmap(density)(x) - mixture.log_prob(x)
-            mixture = jax.lax.cond(adapts, lambda: _adapted(x, log_weight, k_centre), lambda: mixture)
-            return mixture, (x, log_weight)
-
-        plan = jax.random.split(key, rounds + blocks), jnp.arange(rounds + blocks) < rounds
-        _, (x, log_weight) = jax.lax.scan(propose, mixture, plan)
-        return x[rounds:].reshape(-1, target.size), log_weight[rounds:].reshape(-1), modes.converged
-
-    return jax.vmap(one)(tries, keys)
+def best_starts(values: Values, size: int, count: int, random: np.random.Generator) -> Any:
+    """(count, size): each the densest of `TRIES` random points."""
+    tries = random.uniform(-2, 2, (count, TRIES, size))
+    scores = np.nan_to_num(values(tries.reshape(-1, size)), nan=-np.inf).reshape(count, TRIES)
+    return tries[np.arange(count), np.argmax(scores, 1)]
 
 
-def _repeated(mixture: Mixture, count: int) -> Mixture:
-    """The same density with `count` components."""
-    have = mixture.log_weight.shape[0]
-    index = np.arange(count) % have
-    times = np.bincount(index, minlength=have)[index]
-    return Mixture(mixture.log_weight[index] - np.log(times), mixture.mean[index], mixture.factor[index])
+def weighted(x: Any, log_weight: Any, engine: Any, modes: Modes, random: np.random.Generator) -> Sampled:
+    """Draws (chain, draw, size) picked from weighted points (points, size), and how good the weights are."""
+    weights, k = smooth(log_weight)
+    count = engine.chains * engine.draws
+    place = (np.arange(count) + random.uniform()) / count
+    pick = random.permutation(np.searchsorted(np.cumsum(weights)[:-1], place))
+    quality = {
+        "pareto_k": np.asarray([k]),
+        "effective": np.asarray([1 / np.sum(weights**2)]),
+        "log_evidence": np.asarray([np.logaddexp.reduce(log_weight) - np.log(len(log_weight))]),
+        "converged": np.asarray([modes.converged.mean()]),
+    }
+    return Sampled(x[pick].reshape(engine.chains, engine.draws, -1), quality=quality)
 
 
-def _adapted(x: Any, log_weight: Any, key: Any) -> Mixture:
+def about(modes: Modes) -> Mixture:
+    """A mixture about the modes, each once, by what each is worth."""
+    cov = modes.covariance
+    order = np.argsort(-np.nan_to_num(modes.log_evidence, nan=-np.inf, posinf=-np.inf))
+    kept: list[int] = []
+    for i in order:
+        apart = modes.x[i] - modes.x[kept] if kept else np.zeros((0, modes.x.shape[1]))
+        near = [d @ np.linalg.solve(cov[j], d) < 1 for j, d in zip(kept, apart, strict=True)]
+        if not any(near) and (not kept or np.isfinite(modes.log_density[i])):
+            kept.append(int(i))
+    worth = modes.log_evidence[kept]
+    # a lesser mode keeps a little, for it may be a tail's outpost
+    worth = np.maximum(worth - worth.max(), np.log(1e-2)) if np.isfinite(worth).all() else np.zeros(len(kept))
+    return Mixture(worth - np.logaddexp.reduce(worth), modes.x[kept], factor_of(WIDER * cov[kept]))
+
+
+def _points(values: Values, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
+    x = mixture.sample(random, count)
+    return x, values(x) - mixture.log_prob(x)
+
+
+def _effective(log_weight: Any) -> float:
+    weight = np.exp(log_weight - np.max(log_weight))
+    return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
+
+
+def _enough(values: Values, mixture: Mixture, random: np.random.Generator, draws: int) -> tuple[Any, Any]:
+    """Points worth `draws`, if `PER_DRAW` times as many will do."""
+    parts: list[tuple[Any, Any]] = []
+    while True:
+        parts.append(_points(values, mixture, random, MANY))
+        x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
+        if len(x) >= PER_DRAW * draws or 1 / np.sum(smooth(log_weight)[0] ** 2) >= draws:
+            return x, log_weight
+
+
+def _adapted(x: Any, log_weight: Any, random: np.random.Generator) -> Mixture:
     """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
-    weight = jax.nn.softmax(log_weight)
-    weight = jnp.minimum(weight, jax.lax.top_k(weight, LARGEST)[0][-1])
-    weight = weight / jnp.sum(weight)
+    weight = np.exp(log_weight - np.max(log_weight))
+    weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])
+    weight = weight / np.sum(weight)
     mean = weight @ x
-    whole = jnp.einsum("n,ni,nj->ij", weight, x - mean, x - mean)
-    place = (jnp.arange(COMPONENTS) + jax.random.uniform(key, (COMPONENTS,))) / COMPONENTS
-    centre = x[jnp.minimum(jnp.searchsorted(jnp.cumsum(weight), place), len(x) - 1)]
-    even = jnp.full(COMPONENTS, -np.log(COMPONENTS), x.dtype)
-    first = Mixture(even, centre, jnp.repeat(factor_of(0.4 * whole)[None], COMPONENTS, 0))
-    spread = 0.5 * whole
-    fitted, _ = jax.lax.scan(lambda m, _: (m.improved(x, weight, spread), None), first, None, length=REFINEMENTS)
+    whole = (weight[:, None] * (x - mean)).T @ (x - mean)
+    place = (np.arange(COMPONENTS) + random.uniform(size=COMPONENTS)) / COMPONENTS
+    centre = x[np.searchsorted(np.cumsum(weight)[:-1], place)]
+    even = np.full(COMPONENTS, -np.log(COMPONENTS))
+    fitted = Mixture(even, centre, np.repeat(factor_of(0.4 * whole)[None], COMPONENTS, 0))
+    for _ in range(REFINEMENTS):
+        fitted = fitted.improved(x, weight, 0.5 * whole)
     return Mixture(
-        jnp.append(fitted.log_weight + np.log1p(-DEFENSIVE), np.log(DEFENSIVE)),
-        jnp.concatenate([fitted.mean, mean[None]]),
-        jnp.concatenate([fitted.factor, factor_of(2.5 * whole)[None]]),
+        np.append(fitted.log_weight + np.log1p(-DEFENSIVE), np.log(DEFENSIVE)),
+        np.concatenate([fitted.mean, mean[None]]),
+        np.concatenate([fitted.factor, factor_of(2.5 * whole)[None]]),
     )

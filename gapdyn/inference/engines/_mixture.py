@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
-from jax.scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
 NU = 5.0  # tails heavier than those of any posterior that data have begun to shape
 PRIOR = 20.0  # effective draws that the shape of all weighs in the shape of one component
@@ -24,29 +22,26 @@ class Mixture(NamedTuple):
     def _parts(self, x: Any) -> tuple[Any, Any]:
         """log of weight times density (components, draws), and squared distances."""
         size = x.shape[-1]
-
-        def one(mean: Any, factor: Any) -> tuple[Any, Any]:
-            square = jnp.sum(solve_triangular(factor, (x - mean).T, lower=True) ** 2, 0)
-            return square, jnp.sum(jnp.log(jnp.diag(factor)))
-
-        square, log_det = jax.vmap(one)(self.mean, self.factor)
-        norm = gammaln((NU + size) / 2) - gammaln(NU / 2) - size / 2 * np.log(NU * np.pi)
-        tails = norm - (NU + size) / 2 * jnp.log1p(square / NU)
-        return self.log_weight[:, None] + tails - log_det[:, None], square
+        whiten = np.linalg.inv(self.factor)
+        square = np.stack([np.sum((x @ w.T - w @ m) ** 2, 1) for w, m in zip(whiten, self.mean, strict=True)])
+        log_det = np.sum(np.log(np.einsum("kii->ki", self.factor)), 1)
+        norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * np.log(NU * np.pi)
+        tails = norm - (NU + size) / 2 * np.log1p(square / NU)
+        return (self.log_weight - log_det)[:, None] + tails, square
 
     def log_prob(self, x: Any) -> Any:
         """Log density at x (draws, size)."""
         return logsumexp(self._parts(x)[0], axis=0)
 
-    def sample(self, key: Any, count: int) -> Any:
-        """(count, size); each component gets its share, to one draw."""
-        k_which, k_normal, k_chi = jax.random.split(key, 3)
-        place = (jnp.arange(count) + jax.random.uniform(k_which)) / count
-        which = jnp.searchsorted(jnp.cumsum(jnp.exp(self.log_weight)), place)
-        which = jnp.minimum(which, self.log_weight.shape[0] - 1)
-        e = jax.random.normal(k_normal, (count, self.mean.shape[-1]), self.mean.dtype)
-        chi2 = 2 * jax.random.gamma(k_chi, NU / 2, (count, 1), e.dtype)
-        return self.mean[which] + jnp.einsum("nij,nj->ni", self.factor[which], e * jnp.sqrt(NU / chi2))
+    def sample(self, random: np.random.Generator, count: int) -> Any:
+        """(count, size) in random order; each component gets its share, to one draw."""
+        place = (np.arange(count) + random.uniform()) / count
+        which = np.searchsorted(np.cumsum(np.exp(self.log_weight))[:-1], place)
+        e = random.standard_normal((count, self.mean.shape[-1]))
+        e *= np.sqrt(NU / random.chisquare(NU, (count, 1)))
+        edges = np.searchsorted(which, np.arange(len(self.mean) + 1))
+        parts = [m + e[a:b] @ f.T for m, f, a, b in zip(self.mean, self.factor, edges[:-1], edges[1:], strict=True)]
+        return random.permutation(np.concatenate(parts))
 
     def improved(self, x: Any, weight: Any, spread: Any) -> Mixture:
         """One step of weighted expectation-maximisation on x (draws, size); `weight` sums to 1.
@@ -54,20 +49,19 @@ class Mixture(NamedTuple):
         `spread` (size, size) is the covariance that a component with few draws falls back to.
         """
         log_part, square = self._parts(x)
-        share = jax.nn.softmax(log_part, axis=0) * weight
+        share = np.exp(log_part - logsumexp(log_part, axis=0)) * weight
         pull = share * (NU + x.shape[-1]) / (NU + square)
-        mean = pull @ x / (jnp.sum(pull, 1)[:, None] + 1e-300)
-        off = x[None] - mean[:, None]
-        scatter = jnp.einsum("kn,kni,knj->kij", pull, off, off)
-        held = PRIOR * jnp.sum(weight**2)  # in units of the sum of all weights
-        total = jnp.sum(share, 1)
+        mean = pull @ x / (np.sum(pull, 1)[:, None] + 1e-300)
+        scatter = np.stack([(p[:, None] * (x - m)).T @ (x - m) for p, m in zip(pull, mean, strict=True)])
+        held = PRIOR * np.sum(weight**2)  # in units of the sum of all weights
+        total = np.sum(share, 1)
         cov = (scatter + held * spread) / (total + held)[:, None, None]
-        log_weight = jnp.log(total + held / len(self.log_weight))
-        return Mixture(jax.nn.log_softmax(log_weight), mean, factor_of(cov))
+        log_weight = np.log(total + held / len(self.log_weight))
+        return Mixture(log_weight - logsumexp(log_weight), mean, factor_of(cov))
 
 
 def factor_of(cov: Any) -> Any:
     """Cholesky factor of covariances (..., size, size), of nearly singular ones too."""
-    scale = jnp.sqrt(jnp.diagonal(cov, axis1=-2, axis2=-1)) + 1e-12
+    scale = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1)) + 1e-12
     corr = cov / scale[..., None] / scale[..., None, :]
-    return scale[..., None] * jnp.linalg.cholesky(corr + 1e-8 * jnp.eye(cov.shape[-1], dtype=cov.dtype))
+    return scale[..., None] * np.linalg.cholesky(corr + 1e-8 * np.eye(cov.shape[-1]))

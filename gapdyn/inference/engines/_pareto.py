@@ -40,7 +40,8 @@ def _fit_pareto(x: np.ndarray) -> tuple[float, float]:
     b = b / (3 * x[int(n / 4 + 0.5) - 1]) + 1 / x[-1]
     k = np.mean(np.log1p(-b[:, None] * x), axis=1)
     likelihood = n * (np.log(-b / k) - k - 1)
-    weight = 1 / np.sum(np.exp(likelihood - likelihood[:, None]), axis=1)
+    with np.errstate(over="ignore"):  # a hopeless candidate's weight is 0
+        weight = 1 / np.sum(np.exp(likelihood - likelihood[:, None]), axis=1)
     kept = weight >= 10 * np.finfo(np.float64).eps
     mean_b = np.sum(b[kept] * weight[kept]) / np.sum(weight[kept])
     shape = float(np.mean(np.log1p(-mean_b * x)))

@@ -17,6 +17,7 @@ from ._result import Sampled
 
 RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
 CAREFUL = 0.99
+LARGEST = 30  # numbers in a posterior that importance sampling is tried on
 
 
 class Pass(NamedTuple):
@@ -52,19 +53,25 @@ class Pass(NamedTuple):
         return ", ".join([*said, *(["the chains had not mixed"] if self.rough else [])])
 
 
-def sample_with_care(engine: Any, attempt: Callable[[Any, Any], Pass], key: Any) -> tuple[Pass, list[Finding]]:
-    """The pass to use, and how it came about. `attempt(engine, key)` samples once."""
+def sample_with_care(
+    engine: Any, attempt: Callable[[Any, Any], Pass], key: Any, size: int
+) -> tuple[Pass, list[Finding]]:
+    """The pass to use, and how it came about. `attempt(engine, key)` samples once; `size` numbers in all."""
     k_first, k_again, k_fast = jax.random.split(key, 3)
     found: list[Finding] = []
     if isinstance(engine, Auto):
         fast, engine = engine.candidates
-        done = attempt(fast, k_fast)
-        against = [f for f in done.findings if f.level != "info"]
-        if not against:
-            worst, worth = np.max(done.sampled.quality["pareto_k"]), np.sum(done.sampled.quality["effective"])
-            text = f"Importance sampling is verified on this posterior: k-hat {worst:.2f}, worth {worth:.0f} draws."
-            return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
-        text = f"Importance sampling declined, so NUTS sampled this posterior: {against[0].text}"
+        if size > LARGEST:
+            why = f"the posterior has {size} numbers, and beyond {LARGEST} no proposal covers one."
+        else:
+            done = attempt(fast, k_fast)
+            against = [f for f in done.findings if f.level != "info"]
+            if not against:
+                worst, worth = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
+                text = f"Importance sampling is verified on this posterior: k-hat {worst:.2f}, worth {worth:.0f} draws."
+                return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
+            why = against[0].text
+        text = f"Importance sampling declined, so NUTS sampled this posterior: {why}"
         found.append(Finding("info", "engine", text, "To go there at once: engine='nuts'."))
     done = attempt(engine, k_first)
     careful = _more_careful(engine, done)

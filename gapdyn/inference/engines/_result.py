@@ -14,8 +14,8 @@ class Sampled:
     ----------
     x : (chain, draw, size).
     stats : name -> (chain, draw): of NUTS `diverging`, `energy`, `n_steps`, `acceptance`, `max_depth` (reached).
-    quality : name -> (chain,): of weighted draws `pareto_k`, `effective` (draws that they are worth), `log_evidence`,
-        and the share of starts that `converged`.
+    quality : name -> (1,): of weighted draws `pareto_k`, `effective` (draws that they are worth), `log_evidence`, and
+        the share of starts that `converged`.
     seconds : phase -> seconds.
     """
 

@@ -17,6 +17,7 @@ from ..._random import as_key
 from .._diagnostics import Summary, summarise
 from .._findings import Finding
 from ._passes import Pass, at_most, sample_with_care
+from ._scores import SUFFIX, Scored
 from ._target import Target
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def sample(
     settings, seed = as_engine(engine), as_key(key)
     bound, data = _bind(model, args)
     target = _target_of(bound, data)
-    done, found = sample_with_care(settings, lambda e, k: _once(e, target, data, k, progress), seed)
+    done, found = sample_with_care(settings, lambda e, k: _once(e, target, data, k, progress), seed, target.size)
     return Posterior(
         engine=done.engine,
         draws=done.completed,
@@ -123,10 +124,11 @@ def _bind(model: Callable[..., None], args: tuple[Any, ...]) -> tuple[_Bound, tu
     return _Bound(model, fixed), tuple(jax.tree.map(jnp.asarray, a) for i, a in enumerate(args) if i not in places)
 
 
-def _target_of(model: _Bound, data: tuple[Any, ...]) -> Target:
+def _target_of(bound: _Bound, data: tuple[Any, ...]) -> Target:
     from numpyro import handlers
     from numpyro.infer.util import unconstrain_fn
 
+    model = Scored(bound)
     trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(*data)
     sites = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
     for name, site in sites.items():
@@ -142,7 +144,13 @@ def _target_of(model: _Bound, data: tuple[Any, ...]) -> Target:
 def _constrain(target: Target, x: Any, data: tuple[Any, ...]) -> dict[str, Any]:
     from numpyro.infer.util import constrain_fn
 
-    return jax.vmap(lambda x: constrain_fn(target.model, data, {}, target.split(x), return_deterministic=True))(x)
+    names = {n for n, _ in target.sites if n.endswith(SUFFIX)}  # its value stands beside each
+
+    def one(x: Any) -> dict[str, Any]:
+        values = constrain_fn(target.model, data, {}, target.split(x), return_deterministic=True)
+        return {n: v for n, v in values.items() if n not in names}
+
+    return jax.vmap(one)(x)
 
 
 def _once(engine: Any, target: Target, data: tuple[Any, ...], key: Any, progress: bool | None) -> Pass:

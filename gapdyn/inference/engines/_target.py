@@ -9,6 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from ..._compile import quick_jit
+
+BLOCK = 512  # points that are evaluated at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,3 +58,19 @@ class Target:
             return jnp.where(jnp.isnan(value), -jnp.inf, value)
 
         return jax.jit(safe)
+
+    def values(self, args: tuple[Any, ...]) -> Callable[[Any], np.ndarray]:
+        """x (n, size), NumPy -> log posterior densities (n,), in blocks of one size: compiled once."""
+
+        def of(x: Any) -> np.ndarray:
+            whole = -(-len(x) // BLOCK) * BLOCK
+            padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), self.size))])
+            blocks = [_values(self, jnp.asarray(b, float), args) for b in np.split(padded, whole // BLOCK)]
+            return np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
+
+        return of
+
+
+@quick_jit(static_argnums=0)
+def _values(target: Target, x: Any, args: tuple[Any, ...]) -> Any:
+    return jax.vmap(target.log_density(args))(x)
