@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .._random import as_key
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Curves, Finding, Fit, Likelihood, prior_curves
@@ -91,7 +90,7 @@ def check(fit: Fit, *, key: Any = 0) -> Check:
     Check
         With a finding `posterior_misfit` or `outlier` where the run has what the law's replicates have not.
     """
-    replicates = fit.curves(key=as_key(key))
+    replicates = fit.curves(key=key)
     return _check(fit.data, replicates, "posterior")
 
 
@@ -108,7 +107,7 @@ def prior_check(
 
     A run far outside them says that the priors, or the units, are off. Arguments as in `fit`; `draws` replicates.
     """
-    replicates = prior_curves(run, law, key=as_key(key), prior=prior, likelihood=likelihood, draws=draws)
+    replicates = prior_curves(run, law, key=key, prior=prior, likelihood=likelihood, draws=draws)
     return _check(run, replicates, "prior")
 
 

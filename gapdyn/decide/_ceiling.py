@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from .._check import InputError, choose
-from .._random import as_key
 from ..dynamics import AbstractCurve, GapLaw, time_to
 from ..inference import Fit
 from ..inference._diagnostics import QUANTILES
@@ -135,7 +134,8 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
     elapsed = fit.data.t[-1] - fit.data.t[0]
-    rest = fit.curves([fit.data.t[-1]], key=as_key(0), prompts="law").u_s[:, 0] - draws["u_s_inf"]
+    # at all checkpoints, though the last one is enough: `check` compiles that program, too
+    rest = fit.curves(prompts="law").u_s[:, -1] - draws["u_s_inf"]
     total_time = np.asarray(_time_to(fit.laws, tolerance), np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         realised = np.where(gain == 0, 1.0, 1 - rest / gain)
@@ -154,6 +154,5 @@ def _time_to(laws: GapLaw | AbstractCurve, tolerance: Any) -> Any:
 
 def _offsets(fit: Fit) -> tuple[Any, Any]:
     """The common error of the run's prompts at its last checkpoint, (draw,) for each series."""
-    last = [fit.data.t[-1]]
-    same, law = (fit.curves(last, key=as_key(0), prompts=p) for p in ("same", "law"))
-    return (same.u_s - law.u_s)[:, 0], (same.u_v - law.u_v)[:, 0]
+    same, law = (fit.curves(prompts=p) for p in ("same", "law"))
+    return (same.u_s - law.u_s)[:, -1], (same.u_v - law.u_v)[:, -1]

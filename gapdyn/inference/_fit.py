@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._random import as_key
+from .._random import as_seed, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ._data_findings import data_findings
@@ -82,7 +82,7 @@ def fit(
     """
     began = time.perf_counter()
     settings = as_engine(engine)
-    seed = as_key(key)
+    seed = as_seed(key)
     if series is not None:
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
@@ -113,7 +113,7 @@ def fit(
 
 
 def _sample(settings: Any, key: Any, model: Model, obs: Observations, scale: Scale, progress: bool | None) -> Pass:
-    k_sample, k_complete = jax.random.split(key)
+    k_sample, k_complete = split(key, 2)
     aim = target(model, obs)
     sampled = settings.run(aim, (obs,), k_sample, progress)
     completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
@@ -136,7 +136,7 @@ def _provenance(seed: Any, settings: Any, model: Model, obs: Observations, serie
     packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
         "versions": {p: importlib.metadata.version(p) for p in packages},
-        "key": [int(x) for x in np.asarray(jax.random.key_data(seed)).reshape(-1)],
+        "key": np.atleast_1d(np.asarray(seed.entropy, object)).tolist(),
         "engine": {"name": settings.name, **dataclasses.asdict(settings)},
         "law": repr(model.law),
         "series": series or "u_s, u_v",

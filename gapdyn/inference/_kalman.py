@@ -150,8 +150,8 @@ class PathErrors(dist.Distribution):
         """One draw of the deviation given the data (and the common errors, where known), (times, 2)."""
         return self.draw_states(key, value)[:, :2]
 
-    def draw_offset(self, key: Any, value: Any) -> Any:
-        """One draw (2,) of the common errors given the data."""
+    def offset_from(self, key: Any, value: Any) -> Any:
+        """One draw (2,) of the common errors given the data, from a key: the course is drawn with them."""
         return self.draw_states(key, value)[-1, -2:]
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:

@@ -183,20 +183,18 @@ class CheckpointErrors(dist.Distribution):
         inverse = jnp.stack([a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]]).reshape(2, 2) / det
         return total - 0.5 * jnp.log(det) + 0.5 * h @ big_r @ inverse @ h
 
-    def draw_offset(self, key: Any, value: Any) -> Any:
-        """One draw (2,) of the common errors given the data."""
+    def offset_from(self, e: Any, value: Any) -> Any:
+        """One draw (2,) of the common errors given the data, from two standard normal numbers."""
         h, a, big_r = self._offset_posterior(value)
         cov = big_r @ jnp.linalg.inv(a)
         c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))
         c21 = cov[1, 0] / jnp.where(c11 > 0, c11, 1.0)
         c22 = jnp.sqrt(jnp.maximum(cov[1, 1] - c21**2, 0.0))
-        e = jax.random.normal(key, (2,), h.dtype)
         return cov @ h + jnp.stack([c11 * e[0], c21 * e[0] + c22 * e[1]])
 
-    def draw_new_offset(self, key: Any) -> Any:
-        """One draw (2,) of common errors of another set of prompts."""
+    def new_offset_from(self, e: Any) -> Any:
+        """One draw (2,) of common errors of another set of prompts, from two standard normal numbers."""
         c = self._corr_offset()
-        e = jax.random.normal(key, (2,), jnp.result_type(float))
         return jnp.stack([e[0], c * e[0] + jnp.sqrt(1 - c**2) * e[1]])
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
@@ -205,13 +203,22 @@ class CheckpointErrors(dist.Distribution):
             count = math.prod(sample_shape)
             return jax.vmap(self.sample)(jax.random.split(key, count)).reshape(*sample_shape, *self.event_shape)
         k_offset, k_noise, k_t = jax.random.split(key, 3)
-        whole = self.given(self.draw_new_offset(k_offset)) if self.offset is None else self
+        kind = jnp.result_type(float)
+        fresh = self.new_offset_from(jax.random.normal(k_offset, (2,), kind))
+        whole = self.given(fresh) if self.offset is None else self
+        chi2 = None
+        if self.nu is not None:
+            chi2 = 2 * jax.random.gamma(k_t, self.nu / 2, self.event_shape[:1], kind)
+        return whole.measured_from(jax.random.normal(k_noise, self.event_shape, kind), chi2)
+
+    def measured_from(self, e: Any, chi2: Any = None) -> Any:
+        """Replicated series about the centre, from standard normal numbers (times, 2) and, with `nu`, a chi-squared
+        number of that many degrees of freedom for each checkpoint (times,).
+        """
         b11, b12, b22 = self._blocks()
-        e = jax.random.normal(k_noise, self.event_shape, jnp.result_type(float))
         l11 = jnp.sqrt(b11)
         l21 = b12 / l11
         noise = jnp.stack([l11 * e[:, 0], l21 * e[:, 0] + jnp.sqrt(b22 - l21**2) * e[:, 1]], -1)
         if self.nu is not None:
-            chi2 = 2 * jax.random.gamma(k_t, self.nu / 2, (self.event_shape[0], 1), jnp.result_type(float))
-            noise = noise * jnp.sqrt(self.nu / chi2)
-        return whole.centre() + jnp.where(self.mask_, noise, 0.0)
+            noise = noise * jnp.sqrt(self.nu / chi2)[:, None]
+        return self.centre() + jnp.where(self.mask_, noise, 0.0)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._compile import quick_jit
+from .._random import as_key, generator
 from ._model import Model, Observations, constrain
 from ._scale import Scale
 from ._sites import SITES
@@ -23,27 +24,31 @@ class Completed(NamedTuple):
 
 
 @quick_jit(static_argnums=0)
-def _complete(model: Model, z: dict[str, Any], obs: Observations, keys: Any) -> tuple[dict[str, Any], Any, Any]:
-    def one(z: dict[str, Any], key: Any) -> tuple[dict[str, Any], Any, Any]:
+def _complete(model: Model, z: dict[str, Any], obs: Observations, chance: Any) -> tuple[dict[str, Any], Any, Any]:
+    def one(z: dict[str, Any], chance: Any) -> tuple[dict[str, Any], Any, Any]:
         values = model.complete(constrain(model, obs, z), obs)
         trajectory = model.solve_at(values, obs.ts, obs, model.route)
         errors = model.errors(trajectory, values, obs)
         if errors.offset is None:
             # the model integrates the common errors out; given a draw of the rest they are Gaussian, so a draw of
             # them is exact, and with them the checkpoints are independent
-            offset = errors.draw_offset(key, obs.y)
+            offset = errors.offset_from(chance, obs.y)
             errors = errors.given(offset)
             values |= {"offset_s": offset[0], "offset_v": offset[1]}
         return values, errors.checkpoint_log_prob(obs.y), trajectory.u_s[-1]
 
-    return jax.vmap(one)(z, keys)
+    return jax.vmap(one)(z, chance)
 
 
 def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any) -> Completed:
     """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw)."""
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
-    values, log_lik, last = _complete(model, flat, obs, jax.random.split(key, int(np.prod(shape))))
+    count = int(np.prod(shape))
+    # what the common errors are drawn from: with process noise keys, for then the course is drawn with them
+    normals = None if model.wanders else jnp.asarray(generator(key).standard_normal((count, 2)), float)
+    chance = jax.random.split(as_key(key), count) if normals is None else normals
+    values, log_lik, last = _complete(model, flat, obs, chance)
     stated = np.any(np.asarray(obs.se) > 0, axis=0)
     has_errors = {"offset_s": bool(stated[0]), "offset_v": bool(stated[1])}
     draws = {

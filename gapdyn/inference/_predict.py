@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._compile import quick_jit
+from .._random import as_key, generator, split
 from ..dynamics._solve import Route
 from ._kalman import PathErrors
 from ._model import Model, Observations
@@ -53,12 +54,35 @@ class _Path(NamedTuple):
     places: Any  # (times,), where the asked times are
 
 
-@quick_jit(static_argnums=(0, 1, 2))
+class _Chance(NamedTuple):
+    """Random numbers of each draw. NumPy makes them: a random generator inside would take longest to compile."""
+
+    offset: Any  # (draw, 2), normal
+    noise: Any  # (draw, times, 2), normal
+    chi2: Any  # (draw, times), for Student-t errors
+    path: Any  # (draw,), keys of the process noise, where the law has it
+
+    @classmethod
+    def of(cls, key: Any, draws: int, times: int, nu: Any, wanders: bool) -> _Chance:
+        k_path, k_rest = split(key, 2)
+        random = generator(k_rest)
+        return cls(
+            random.standard_normal((draws, 2)),
+            random.standard_normal((draws, times, 2)),
+            None if nu is None else random.chisquare(np.asarray(nu)[:, None], (draws, times)),
+            jax.random.split(as_key(k_path), draws) if wanders else None,
+        )
+
+
+# (share of the run's own common error, share of another): which prompts the curves are measured on
+_PROMPTS = {"same": (1.0, 0.0), "new": (0.0, 1.0), "law": (0.0, 0.0)}
+
+
+@quick_jit(static_argnums=(0, 1))
 def _curves(
-    model: Model, prompts: str, route: Route, values: dict[str, Any], obs: Observations, path: _Path | None, keys: Any
+    model: Model, route: Route, values: dict[str, Any], obs: Observations, prompts: Any, path: _Path | None, chance: Any
 ) -> Any:
-    def one(v: dict[str, Any], key: Any) -> Any:
-        k_offset, k_noise = jax.random.split(key)
+    def one(v: dict[str, Any], chance: _Chance) -> Any:
         own = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
         grid = obs if path is None else path.obs
         trajectory = model.solve_at(v, grid.ts, grid, route)
@@ -66,18 +90,12 @@ def _curves(
         if path is not None:
             whole = model.errors(trajectory, v, grid).given(own)
             assert isinstance(whole, PathErrors)
-            course = (course + whole.draw_path(jax.random.fold_in(key, 1), grid.y))[path.places]
+            course = (course + whole.draw_path(chance.path, grid.y))[path.places]
         errors = model.errors_about(course, v, obs)
-        if prompts == "law":
-            offset = jnp.zeros(2)
-        elif prompts == "new":
-            offset = errors.draw_new_offset(k_offset)
-        else:
-            offset = own
-        errors = errors.given(offset)
-        return errors.centre(), errors.sample(k_noise), trajectory.ok
+        errors = errors.given(prompts[0] * own + prompts[1] * errors.new_offset_from(chance.offset))
+        return errors.centre(), errors.measured_from(chance.noise, chance.chi2), trajectory.ok
 
-    return jax.vmap(one)(values, keys)
+    return jax.vmap(one)(values, chance)
 
 
 def curves(
@@ -102,7 +120,9 @@ def curves(
     at = _observations_at(obs, scale.times(ts))
     path = _path(obs, np.asarray(at.ts), seen) if model.wanders else None
     route = model.plan(np.asarray(at.ts if path is None else path.obs.ts), at)
-    mean, rep, ok = _curves(model, prompts, route, standard, at, path, jax.random.split(key, count))
+    chance = _Chance.of(key, count, len(ts), standard.get("nu"), path is not None)
+    shares = jnp.asarray(_PROMPTS[prompts], float)
+    mean, rep, ok = _curves(model, route, standard, at, shares, path, jax.tree.map(jnp.asarray, chance))
     mean, rep = np.asarray(mean, np.float64), np.asarray(rep, np.float64)
     parts = [scale.origin + scale.size * a[:, :, i] for a in (mean, rep) for i in (0, 1)]
     return Curves(ts, *parts, ok=np.asarray(ok))

@@ -10,7 +10,7 @@ import numpy as np
 from numpyro.handlers import block, seed, trace
 
 from .._check import InputError
-from .._random import as_key
+from .._random import as_key, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ._likelihood import Likelihood
@@ -53,7 +53,7 @@ def prior_curves(
     ts: Any = None,
 ) -> Curves:
     """Curves and replicated measurements of prior draws at `ts` (default: the run's checkpoints), for new prompts."""
-    k_prior, k_noise = jax.random.split(as_key(key))
+    k_prior, k_noise = split(key, 2)
     flat = prior_draws(run, law, key=k_prior, prior=prior, likelihood=likelihood, draws=draws)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood)
     return curves(model, obs, scale, flat, run.t if ts is None else ts, k_noise, prompts="new", seen=False)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from .._check import InputError, did_you_mean
+from .._random import as_seed
 from ..data import Run
 from ..dynamics import AbstractCurve, GapLaw, LawSpec
 from ._diagnostics import Summary
@@ -105,15 +106,13 @@ class Fit:
         prompts : "same" (the run's evaluation prompts: their common error stays), "new" (other prompts), "law".
         draws : use this many draws, evenly thinned; None is all.
         """
-        from .._random import as_key
-
         flat = self.flat
         if draws is not None:
             total = len(next(iter(flat.values())))
             pick = np.linspace(0, total - 1, min(draws, total)).astype(int)
             flat = {k: v[pick] for k, v in flat.items()}
         ts = self.data.t if ts is None else ts
-        return curves(self.model, self.observations, self.scale, flat, ts, as_key(key), prompts)
+        return curves(self.model, self.observations, self.scale, flat, ts, as_seed(key), prompts)
 
     def to_arviz(self) -> xr.DataTree:
         """An ArviZ DataTree: posterior, log_likelihood, sample_stats, observed_data, constant_data."""

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
+from ..._random import generator
 from .._progress import progress_bar
 from ._mixture import Mixture, factor_of
 from ._newton import Modes, climb
@@ -59,7 +59,7 @@ class Importance:
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the posterior."""
         began = time.perf_counter()
-        random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        random = generator(key)
         values = target.values(args)
         with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
             modes = climb(values, best_starts(values, target.size, STARTS, random))

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..._random import as_key
 from .._progress import progress_bar
 from ._result import Sampled
 from ._target import Target
@@ -44,7 +45,7 @@ class NumPyroNUTS:
         )  # fmt: skip
         fields = ("diverging", "energy", "num_steps", "accept_prob")
         with progress_bar(1, "sampling (NumPyro)", progress) as bar:
-            mcmc.run(key, *args, extra_fields=fields)
+            mcmc.run(as_key(key), *args, extra_fields=fields)
             samples = jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
             bar.update(1)
         values = {n: samples[n] for n, _ in target.sites}

@@ -20,6 +20,7 @@ from blackjax.adaptation.window_adaptation import build_schedule
 from blackjax.mcmc import nuts
 
 from ..._compile import quick_jit
+from ..._random import as_key, generator, split
 from .._progress import progress_bar
 from ._result import Sampled
 from ._target import Target
@@ -49,11 +50,11 @@ class NUTS:
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the posterior."""
         began = time.perf_counter()
-        k_start, k_steps = jax.random.split(key)
+        k_start, k_steps = split(key, 2)
         state = _start(target, args, self.target_acceptance, self.chains, k_start)
         schedule = _schedule(self.warmup, self.draws)
         total = len(schedule)
-        keys = jax.random.split(k_steps, total)
+        keys = jax.random.split(as_key(k_steps), total)
         collected: list[Any] = []
         first = 0.0
         with progress_bar(total, "compiling", progress) as bar:
@@ -121,7 +122,7 @@ def _best_start(target: Target, tries: Any, args: tuple[Any, ...]) -> Any:
 def _start(target: Target, args: tuple[Any, ...], acceptance: float, chains: int, seed: Any) -> _Carry:
     size = target.size
     metric = jnp.asarray(np.diag(target.variances or np.ones(size)), float)
-    random = np.random.default_rng(np.asarray(jax.random.key_data(seed)))
+    random = generator(seed)
     x = _best_start(target, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), args)
     da_init, _, _ = dual_averaging_adaptation(acceptance)
     mm_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=False)

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
+from ..._random import split
 from .._diagnostics import ENOUGH, Summary, convergence_findings
 from .._findings import Finding
 from .._sites import is_noise
@@ -57,7 +57,7 @@ def sample_with_care(
     engine: Any, attempt: Callable[[Any, Any], Pass], key: Any, size: int
 ) -> tuple[Pass, list[Finding]]:
     """The pass to use, and how it came about. `attempt(engine, key)` samples once; `size` numbers in all."""
-    k_first, k_again, k_fast = jax.random.split(key, 3)
+    k_first, k_again, k_fast = split(key, 3)
     found: list[Finding] = []
     if isinstance(engine, Auto):
         fast, engine = engine.candidates

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._check import InputError
-from ..._random import as_key
+from ..._random import as_seed
 from .._diagnostics import Summary, summarise
 from .._findings import Finding
 from ._passes import Pass, at_most, sample_with_care
@@ -88,7 +88,7 @@ def sample(
     from . import as_engine
 
     began = time.perf_counter()
-    settings, seed = as_engine(engine), as_key(key)
+    settings, seed = as_engine(engine), as_seed(key)
     bound, data = _bind(model, args)
     target = _target_of(bound, data)
     done, found = sample_with_care(settings, lambda e, k: _once(e, target, data, k, progress), seed, target.size)
