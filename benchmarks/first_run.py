@@ -18,58 +18,52 @@ from pathlib import Path
 import _bench
 
 WARM = """
-import json, sys, time, jax
+import json, sys, jax
 jax.config.update("jax_enable_x64", True)
 import gapdyn as gd
-run, engine = gd.datasets.load(sys.argv[1]), gd.engines.NUTS(warmup=int(sys.argv[2]), draws=int(sys.argv[3]))
-gd.fit(run, gd.laws.shared_rate(), key=0, engine=engine)
-fits = [gd.fit(run, gd.laws.shared_rate(), key=k, engine=engine) for k in (1, 2, 3)]
-rates = [(min(s.ess_bulk for s in f.summary.values()), f.seconds["first_block"] + f.seconds["sampling"]) for f in fits]
-ess, seconds = sorted(rates, key=lambda p: p[0] / p[1])[1]
-print(json.dumps({"warm": seconds, "min_ess": ess, "ess_per_s": ess / seconds}))
+run, law, name = gd.datasets.load(sys.argv[1]), gd.laws.shared_rate(), sys.argv[4]
+engine = gd.engines.NUTS(warmup=int(sys.argv[2]), draws=int(sys.argv[3])) if name == "nuts" else name
+gd.fit(run, law, key=0, engine=engine)
+rates = []
+for key in (1, 2, 3):
+    fit = gd.fit(run, law, key=key, engine=engine)
+    seconds = fit.seconds["sampling"] + fit.seconds.get("first_block", 0.0)
+    rates.append((min(s.ess_bulk for s in fit.summary.values()), seconds, fit.engine.name))
+ess, seconds, took = sorted(rates, key=lambda p: p[0] / p[1])[1]
+print(json.dumps({"warm": seconds, "min_ess": ess, "ess_per_s": ess / seconds, "engine": took}))
 """
 
 
-def main(dataset: str, warmup: int, draws: int) -> dict[str, object]:
-    counts = ["--warmup", str(warmup), "--draws", str(draws)]
-    gapdyn = [
-        str(Path(sys.executable).parent / "gapdyn"),
-        "fit",
-        f"dataset:{dataset}",
-        "--seed",
-        "1",
-        "--json",
-        *counts,
-    ]
+def said(command: list[str], environment: dict[str, str] | None = None) -> dict:
+    """The JSON that a process prints."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def ours(engine: str, dataset: str, warmup: int, draws: int) -> dict[str, object]:
+    """`gapdyn fit` with one engine: one process with an empty cache, three with what it left there, one warm."""
+    command = [str(Path(sys.executable).parent / "gapdyn"), "fit", f"dataset:{dataset}", "--engine", engine]
+    command += ["--warmup", str(warmup), "--draws", str(draws), "--seed", "1", "--json"]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "GAPDYN_CACHE": folder}
-        walls, reports = [], []
-        for _ in range(4):  # one cold, three second runs
+        walls = []
+        for _ in range(4):
             began = time.perf_counter()
-            done = subprocess.run(gapdyn, env=environment, capture_output=True, text=True, check=True)
+            report = said(command, {**os.environ, "GAPDYN_CACHE": folder})
             walls.append(time.perf_counter() - began)
-            reports.append(json.loads(done.stdout))
-    arguments = [dataset, str(warmup), str(draws)]
-    warm = json.loads(
-        subprocess.run([sys.executable, "-c", WARM, *arguments], capture_output=True, text=True, check=True).stdout
-    )
-    peer_script = str(Path(__file__).with_name("_peer_diffrax.py"))
-    peer = json.loads(
-        subprocess.run([sys.executable, peer_script, *arguments], capture_output=True, text=True, check=True).stdout
-    )
-    ceiling = reports[0]["parameters"]["u_s_inf"]
+    warm = said([sys.executable, "-c", WARM, dataset, str(warmup), str(draws), engine])
+    limit = report["parameters"]["u_s_inf"]
+    return {"cold": walls[0], "second": sorted(walls[1:])[1], **warm, "ceiling": [limit["mean"], limit["sd"]]}
+
+
+def main(dataset: str, warmup: int, draws: int) -> dict[str, object]:
+    peer = [sys.executable, str(Path(__file__).with_name("_peer_diffrax.py")), dataset, str(warmup), str(draws)]
     return {
         "dataset": dataset,
         "chains": 4,
         "warmup": warmup,
         "draws": draws,
-        "gapdyn": {
-            "cold": walls[0],
-            "second": sorted(walls[1:])[1],
-            **warm,
-            "ceiling": [ceiling["mean"], ceiling["sd"]],
-        },
-        "numpyro_diffrax": peer,
+        "gapdyn": {engine: ours(engine, dataset, warmup, draws) for engine in ("auto", "nuts")},
+        "numpyro_diffrax": said(peer),
     }
 
 
@@ -80,15 +74,21 @@ def mean_sd(figures: dict) -> str:
 
 def table(result: dict) -> str:
     """The figures as Markdown."""
-    ours, peer = result["gapdyn"], result["numpyro_diffrax"]
     rows = [
         "| | first run, cold | second run | warm sampling | effective draws/s | ceiling, mean ± sd |",
         "|---|---|---|---|---|---|",
-        f"| `gapdyn fit` | {ours['cold']:.1f} s | {ours['second']:.1f} s | {ours['warm']:.2f} s "
-        f"| {ours['ess_per_s']:.0f} | {mean_sd(ours)} |",
-        f"| NumPyro MCMC + adaptive Diffrax | {peer['cold']:.0f} s | as cold | {peer['warm']:.0f} s "
-        f"| {peer['ess_per_s']:.1f} | {mean_sd(peer)} |",
     ]
+    for engine, f in result["gapdyn"].items():
+        took = f" ({f['engine']})" if f["engine"] != engine else ""
+        rows.append(
+            f"| `gapdyn fit --engine {engine}`{took} | {f['cold']:.1f} s | {f['second']:.1f} s | {f['warm']:.2f} s "
+            f"| {f['ess_per_s']:,.0f} | {mean_sd(f)} |"
+        )
+    peer = result["numpyro_diffrax"]
+    rows.append(
+        f"| NumPyro MCMC + adaptive Diffrax | {peer['cold']:.0f} s | as cold | {peer['warm']:.0f} s "
+        f"| {peer['ess_per_s']:.1f} | {mean_sd(peer)} |"
+    )
     return "\n".join(rows)
 
 

@@ -32,7 +32,7 @@ def _column(match: re.Match[str]) -> str:
 
 _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # findings
-    (r"engine=gd\.engines\.NUTS\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
+    (r"engine=gd\.engines\.\w+\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
     (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
     (r"\bengine='(\w+)'", r"--engine \1"),
     (r"gd\.forcings\.(\w+)\(gd\.forcings\.(\w+)\((\d+)\)\)", r"--forcing \1 --schedule \2:\3"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 QUANTILES = (0.05, 0.5, 0.95)
 ENOUGH = 400  # effective draws of every quantity of the law
 LONGER = "Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000."
+MORE = "Draw more: engine=gd.engines.Importance(draws=1000), on the command line --draws 1000."
 OTHER = "Take another engine: engine='nuts'."
 
 
@@ -82,7 +83,9 @@ def convergence_findings(summaries: Mapping[str, Summary], sampled: Sampled) -> 
     """What the engine's own figures say against trusting its draws."""
     found: list[Finding] = []
     weighted = "pareto_k" in sampled.quality
-    more = OTHER if weighted else LONGER
+    more = LONGER
+    if weighted:  # more draws help only where their number is what limits them
+        more = MORE if sampled.quality["effective"].item() >= ENOUGH else OTHER
     worst, rhat = max(((n, s.rhat) for n, s in summaries.items()), key=lambda p: np.nan_to_num(p[1], nan=0.0))
     if rhat > 1.01:
         text = f"R-hat of {worst} is {rhat:.3f} (above 1.01): the chains have not agreed."

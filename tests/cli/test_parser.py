@@ -23,16 +23,16 @@ def test_names_are_those_of_the_library():
     assert all(callable(getattr(gd.forcings, name)) for name in _names.SCHEDULES)
     every = {**gd.laws.ALL_LAWS, **gd.curves.ALL_CURVES}
     assert tuple(n for n, make in every.items() if "length" in inspect.signature(make).parameters) == _names.IN_ROUNDS
-    assert ("auto", *gd.engines.ALL_ENGINES) == _names.ENGINES
+    assert tuple(gd.engines.ALL_ENGINES) == _names.ENGINES
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
 
 
 def test_settings_are_those_of_the_engines():
-    from gapdyn.inference.engines import _nuts
+    from gapdyn.inference.engines import _blackjax
 
-    assert _request.TRIES == _nuts.TRIES
+    assert _request.TRIES == _blackjax.TRIES
     for make in gd.engines.ALL_ENGINES.values():
         settings = make()
         assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say

@@ -60,7 +60,7 @@ def test_log_density_equals_the_dense_gaussian(shared, mask, corr):
 def test_the_common_error_integrates_out():
     """p(y) = integral of p(y | z) p(z) dz, by importance of prior draws of z."""
     e = errors(shared=(0.3, 0.2), sigma=(0.3, 0.3))
-    z = jax.vmap(e.draw_new_offset)(jax.random.split(jax.random.key(1), 200_000))
+    z = jax.vmap(e.new_offset_from)(jax.random.normal(jax.random.key(1), (200_000, 2)))
     conditional = jax.vmap(lambda z: jnp.sum(e.given(z).checkpoint_log_prob(jnp.asarray(Y))))(z)
     estimate = jax.nn.logsumexp(conditional) - np.log(len(z))
     assert float(e.log_prob(jnp.asarray(Y))) == pytest.approx(float(estimate), abs=0.02)
@@ -69,7 +69,7 @@ def test_the_common_error_integrates_out():
 def test_drawn_common_errors_have_the_exact_posterior():
     """z and y are jointly Gaussian: E[z|y] = C_zy C_yy^-1 (y - mean), Cov[z|y] = R - C_zy C_yy^-1 C_yz."""
     z = np.asarray(
-        jax.vmap(lambda k: errors().draw_offset(k, jnp.asarray(Y)))(jax.random.split(jax.random.key(2), 100_000))
+        jax.vmap(lambda e: errors().offset_from(e, jnp.asarray(Y)))(jax.random.normal(jax.random.key(2), (100_000, 2)))
     )
     keep, r = MASK.reshape(-1), CORR.mean()
     loading = np.zeros((2, 2 * N))  # dy/dz

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..._random import generator
+from .._diagnostics import ENOUGH
 from .._progress import progress_bar
 from ._mixture import Mixture, factor_of
 from ._newton import Modes, climb
@@ -67,7 +68,7 @@ class Importance:
             bar.update(1)
             for _ in range(AGAIN):
                 mixture = self._fitted(values, mixture, random, bar)
-                x, log_weight = _enough(values, mixture, random, self.chains * self.draws)
+                x, log_weight = _enough(values, mixture, random, max(self.chains * self.draws, ENOUGH))
                 tries.append(weighted(x, log_weight, self, modes, random))
                 bar.update(1)
                 if tries[-1].quality["pareto_k"] < COVERED:

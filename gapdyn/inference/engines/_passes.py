@@ -65,9 +65,10 @@ def sample_with_care(
             why = f"the posterior has {size} numbers, and beyond {LARGEST} no proposal covers one."
         else:
             done = attempt(fast, k_fast)
-            against = [f for f in done.findings if f.level != "info"]
+            worst, worth = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
+            # few draws of many that were found good are a choice, and stay
+            against = [f for f in done.findings if f.level != "info" and not (f.code == "ess" and worth >= ENOUGH)]
             if not against:
-                worst, worth = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
                 text = f"Importance sampling is verified on this posterior: k-hat {worst:.2f}, worth {worth:.0f} draws."
                 return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
             why = against[0].text
