@@ -164,6 +164,15 @@ class PathErrors(dist.Distribution):
 
 
 def _root(cov: Any) -> Any:
-    """A square root of a covariance that may be singular."""
-    values, vectors = jnp.linalg.eigh(cov)
-    return vectors * jnp.sqrt(jnp.maximum(values, 0.0))
+    """A square root (n, n), lower triangular, of a covariance that may be singular; n is small.
+
+    Written out, because LAPACK's calls, batched inside a loop, can leave XLA's threads waiting for one another.
+    """
+    n = cov.shape[-1]
+    columns: list[Any] = []
+    for j in range(n):
+        rest = cov[:, j] - sum((c * c[j] for c in columns), jnp.zeros(n, cov.dtype))
+        known = rest[j] > 1e-14 * cov[j, j]
+        size = jnp.sqrt(jnp.where(known, rest[j], 1.0))
+        columns.append(jnp.where(known & (jnp.arange(n) >= j), rest / size, 0.0))
+    return jnp.stack(columns, -1)

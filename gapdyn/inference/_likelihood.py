@@ -77,6 +77,12 @@ def _solve_2x2(b11: Any, b12: Any, b22: Any, r1: Any, r2: Any) -> tuple[Any, Any
     return (b22 * r1 - b12 * r2) / det, (b11 * r2 - b12 * r1) / det, det
 
 
+def _inverse_2x2(a: Any) -> tuple[Any, Any]:
+    """The inverse of a (2, 2) matrix, and its determinant."""
+    det = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
+    return jnp.stack([a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]]).reshape(2, 2) / det, det
+
+
 class CheckpointErrors(dist.Distribution):
     """Both series of a run about their curve: event shape (times, 2), axis -1 = (u_s, u_v).
 
@@ -179,14 +185,13 @@ class CheckpointErrors(dist.Distribution):
             return total
         # Woodbury: the two common errors are the only coupling between checkpoints
         h, a, big_r = self._offset_posterior(value)
-        det = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-        inverse = jnp.stack([a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]]).reshape(2, 2) / det
+        inverse, det = _inverse_2x2(a)
         return total - 0.5 * jnp.log(det) + 0.5 * h @ big_r @ inverse @ h
 
     def offset_from(self, e: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from two standard normal numbers."""
         h, a, big_r = self._offset_posterior(value)
-        cov = big_r @ jnp.linalg.inv(a)
+        cov = big_r @ _inverse_2x2(a)[0]
         c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))
         c21 = cov[1, 0] / jnp.where(c11 > 0, c11, 1.0)
         c22 = jnp.sqrt(jnp.maximum(cov[1, 1] - c21**2, 0.0))
