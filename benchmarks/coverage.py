@@ -3,7 +3,7 @@
 200 runs of 20 checkpoints with noise of 1% of the starting uncertainty. Each run has a law of its own: time span from
 half a time constant to five, rho in 0.05..0.8, starting gap 0.2..0.6 of the starting uncertainty, limit of the gap
 0..0.4 of the starting gap; none of this follows the priors. Designs: no standard errors stated; stated, and fresh at
-every checkpoint; stated, and half of the variance common to all checkpoints. `python benchmarks/coverage.py [--runs N]`.
+every checkpoint; stated, and half of the variance common to all. `python benchmarks/coverage.py [--runs N]`.
 """
 
 from __future__ import annotations

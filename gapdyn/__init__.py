@@ -16,7 +16,9 @@ from ._check import InputError as InputError
 
 if TYPE_CHECKING:
     from . import plots as plots
+    from .criticism import Calibration as Calibration
     from .criticism import Check as Check
+    from .criticism import calibrate as calibrate
     from .criticism import check as check
     from .criticism import exponential_fit as exponential_fit
     from .criticism import prior_check as prior_check
@@ -50,7 +52,7 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(("Check", "check", "exponential_fit", "prior_check"), "criticism"),
+    **dict.fromkeys(("Calibration", "Check", "calibrate", "check", "exponential_fit", "prior_check"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

@@ -1,5 +1,7 @@
 """Judging a model by what it predicts. Tier 4."""
 
+from ._calibrate import Calibration as Calibration
+from ._calibrate import calibrate as calibrate
 from ._check import Check as Check
 from ._check import Statistic as Statistic
 from ._check import check as check

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.05, 0.5, 0.95)
 ENOUGH = 400  # effective draws of every quantity of the law
 LONGER = "Sample longer: engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000."
-MORE = "Draw more: engine=gd.engines.Importance(draws=1000), on the command line --draws 1000."
+CLOSE = 0.05  # of a standard deviation: what an approximation may be off
+MORE = "Draw more: engine=gd.engines.Importance(draws=4000), on the command line --draws 4000."
 OTHER = "Take another engine: engine='nuts'."
 
 
@@ -85,7 +86,8 @@ def convergence_findings(summaries: Mapping[str, Summary], sampled: Sampled) -> 
     weighted = "pareto_k" in sampled.quality
     more = LONGER
     if weighted:  # more draws help only where their number is what limits them
-        more = MORE if sampled.quality["effective"].item() >= ENOUGH else OTHER
+        effective = sampled.quality.get("effective")
+        more = MORE if effective is None or effective.item() >= ENOUGH else OTHER
     worst, rhat = max(((n, s.rhat) for n, s in summaries.items()), key=lambda p: np.nan_to_num(p[1], nan=0.0))
     if rhat > 1.01:
         text = f"R-hat of {worst} is {rhat:.3f} (above 1.01): the chains have not agreed."
@@ -106,6 +108,10 @@ def _weight_findings(quality: Mapping[str, Any]) -> list[Finding]:
     if not k < 0.7:
         text = f"k-hat of the importance weights is {k:.2f} (0.7 or more): the proposal does not cover the posterior."
         found.append(Finding("error" if not k < 1 else "warning", "pareto_k", text, OTHER))
+    off = float(np.max(quality.get("off", 0.0)))
+    if not off < CLOSE:
+        text = f"The approximation is off by {off:.0%} of a standard deviation in some parameter."
+        found.append(Finding("warning", "approximation", text, OTHER))
     if np.mean(quality["converged"]) < 0.5:
         text = f"Only {np.mean(quality['converged']):.0%} of the starts converged to a mode."
         found.append(Finding("warning", "starts", text, OTHER))

@@ -57,7 +57,8 @@ def fit(
     ----------------
     engine
         "auto" (importance sampling where it is verified on this posterior, else NUTS), "nuts" (BlackJAX), "importance",
-        "numpyro_nuts", or settings such as `gapdyn.engines.NUTS(draws=4000)`.
+        "laplace" (a Gaussian at the mode, not corrected), "numpyro_nuts", or settings such as
+        `gapdyn.engines.NUTS(draws=4000)`.
     prior
         Parameter -> NumPyro distribution in the run's units, beside those given in the law; for noise parameters
         (sigma_s, sigma_v, shared_s, shared_v, nu) too.
@@ -87,9 +88,7 @@ def fit(
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
     findings = _precision_finding()
-    size = len(sampled_sites(model, obs))
-    attempt = functools.partial(_sample, model=model, obs=obs, scale=scale, progress=progress)
-    done, chosen = sample_with_care(settings, attempt, seed, size)
+    done, chosen = posterior(settings, model, obs, scale, seed, progress)
     findings += chosen + done.findings
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
     findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
@@ -110,6 +109,14 @@ def fit(
         scale=scale,
         series=series,
     )
+
+
+def posterior(
+    settings: Any, model: Model, obs: Observations, scale: Scale, seed: Any, progress: bool | None
+) -> tuple[Pass, list[Finding]]:
+    """The posterior of a prepared model, and how its engine came to it."""
+    attempt = functools.partial(_sample, model=model, obs=obs, scale=scale, progress=progress)
+    return sample_with_care(settings, attempt, seed, len(sampled_sites(model, obs)))
 
 
 def _sample(settings: Any, key: Any, model: Model, obs: Observations, scale: Scale, progress: bool | None) -> Pass:

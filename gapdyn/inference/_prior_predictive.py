@@ -14,8 +14,9 @@ from .._random import as_key, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ._likelihood import Likelihood
-from ._model import prepare, sampled_sites
+from ._model import Model, Observations, prepare, sampled_sites
 from ._predict import Curves, curves
+from ._scale import Scale
 from ._sites import SITES
 
 
@@ -29,9 +30,18 @@ def prior_draws(
     draws: int = 1000,
 ) -> dict[str, np.ndarray]:
     """Draws of every parameter from its prior, name -> (draw,), in the run's units. Arguments as in `fit`."""
+    model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood)
+    return draws_of_prior(model, obs, scale, key, _checked(draws))
+
+
+def _checked(draws: Any) -> int:
     if not isinstance(draws, int) or draws < 1:
         raise InputError(f"draws={draws!r}: give a positive integer.")
-    model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood)
+    return draws
+
+
+def draws_of_prior(model: Model, obs: Observations, scale: Scale, key: Any, draws: int) -> dict[str, np.ndarray]:
+    """Draws of every parameter of a prepared model from its prior, name -> (draw,), in the run's units."""
     names = sampled_sites(model, obs)
 
     def one(k: Any) -> dict[str, Any]:
@@ -54,6 +64,6 @@ def prior_curves(
 ) -> Curves:
     """Curves and replicated measurements of prior draws at `ts` (default: the run's checkpoints), for new prompts."""
     k_prior, k_noise = split(key, 2)
-    flat = prior_draws(run, law, key=k_prior, prior=prior, likelihood=likelihood, draws=draws)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood)
+    flat = draws_of_prior(model, obs, scale, k_prior, _checked(draws))
     return curves(model, obs, scale, flat, run.t if ts is None else ts, k_noise, prompts="new", seen=False)

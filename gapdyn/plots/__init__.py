@@ -12,5 +12,6 @@ from ._family import family as family
 from ._pairs import pairs as pairs
 from ._phase import phase as phase
 from ._predictive import predictive as predictive
+from ._ranks import ranks as ranks
 from ._save import save as save
 from ._trajectory import trajectory as trajectory

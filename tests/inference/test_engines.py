@@ -205,3 +205,28 @@ def test_models_that_cannot_be_sampled_are_refused():
         gd.engines.sample(lambda: None, key=0)
     with pytest.raises(gd.InputError, match="not a NumPyro model"):
         gd.engines.sample(3, key=0)
+
+
+def test_a_second_run_of_the_same_shape_compiles_nothing():
+    from gapdyn.inference import _posterior, _predict
+    from gapdyn.inference.engines import _target
+
+    programs = (_target._values, _posterior._complete, _predict._curves)
+    counts = []
+    for seed in (0, 1):
+        law = gd.laws.shared_rate(rate=0.3 + 0.2 * seed)
+        run = gd.simulate(law, np.linspace(0, 8, 15), noise=0.01, se=0.01, key=seed)
+        fit = gd.fit(run, gd.laws.shared_rate(), key=seed, engine="importance")
+        gd.check(fit)
+        gd.ceiling(fit)
+        counts.append([p.jitted._cache_size() for p in programs])
+    assert counts[0] == counts[1]
+
+
+def test_auto_does_not_try_what_has_too_many_numbers():
+    def wide():
+        numpyro.sample("x", dist.Normal(0, 1).expand([31]).to_event(1))
+
+    found = gd.engines.sample(wide, key=0, engine=gd.engines.Auto(chains=2, warmup=100, draws=100))
+    assert found.engine.name == "nuts"
+    assert "31 numbers" in found.findings[0].text

@@ -6,6 +6,7 @@ from typing import Any
 from ..._check import InputError, choose
 from ._auto import Auto as Auto
 from ._importance import Importance as Importance
+from ._laplace import Laplace as Laplace
 from ._numpyro_nuts import NumPyroNUTS as NumPyroNUTS
 from ._nuts import NUTS as NUTS
 from ._result import Sampled as Sampled
@@ -13,7 +14,7 @@ from ._sample import Posterior as Posterior
 from ._sample import sample as sample
 from ._target import Target as Target
 
-ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, NumPyroNUTS)}
+ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Laplace, NumPyroNUTS)}
 _LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1}
 
 

@@ -1,0 +1,69 @@
+"""One posterior from every engine: held to long NUTS, or to a finding that they declined."""
+
+from __future__ import annotations
+
+import functools
+
+import arviz_stats
+import numpy as np
+import pytest
+
+import gapdyn as gd
+
+TS = np.linspace(0, 12, 25)
+FAST = ("importance", "laplace")
+DECLINED = {"pareto_k", "ess", "rhat", "starts", "approximation"}
+
+
+@functools.cache
+def run_of(law: str) -> gd.Run:
+    more = {"times": [0.0, 4.0, 10.0], "lr": [1.0, 1.0, 0.3]} if law == "lr_clock" else {}
+    return gd.simulate(gd.laws.ALL_LAWS[law](**more), TS, noise=0.005, key=7)
+
+
+def law_of(name: str) -> gd.dynamics.LawSpec:
+    more = {"times": [0.0, 4.0, 10.0], "lr": [1.0, 1.0, 0.3]} if name == "lr_clock" else {}
+    return gd.laws.ALL_LAWS[name](**more)
+
+
+@functools.cache
+def reference(law: str) -> gd.Fit:
+    engine = gd.engines.NUTS(warmup=1000, draws=4000, target_acceptance=0.95)
+    return gd.fit(run_of(law), law_of(law), key=0, engine=engine)
+
+
+def disagreements(fit: gd.Fit, other: gd.Fit) -> dict[str, str]:
+    """Means beyond 5 Monte Carlo standard errors, sds beyond 10% (of heavy tails: beyond 5 of their own errors)."""
+    found = {}
+    for name, a in fit.summary.items():
+        b = other.summary[name]
+        if not (np.isfinite(a.mean) and np.isfinite(b.mean)):
+            continue  # a limit that some draws have not
+        error = np.hypot(a.sd / a.ess_bulk**0.5, b.sd / b.ess_bulk**0.5)
+        if abs(a.mean - b.mean) > 5 * error:
+            found[name] = f"mean {a.mean:.4g} against {b.mean:.4g}, error {error:.2g}"
+        sd_error = np.hypot(*(arviz_stats.base.array_stats.mcse(f.draws[name], method="sd") for f in (fit, other)))
+        if abs(a.sd - b.sd) > max(0.1 * b.sd, 5 * sd_error):
+            found[name] = f"sd {a.sd:.3g} against {b.sd:.3g}"
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", FAST)
+@pytest.mark.parametrize("law", gd.laws.ALL_LAWS)
+def test_every_engine_has_the_posterior_of_long_nuts_or_declines(law, engine):
+    fit = gd.fit(run_of(law), law_of(law), key=1, engine=engine)
+    if not {f.code for f in fit.findings if f.level != "info"} & DECLINED:
+        assert not disagreements(fit, reference(law))
+
+
+@pytest.mark.parametrize("engine", FAST)
+def test_fast_engines_have_the_posterior_of_nuts(engine):
+    """The usual set's share: the paper's law on a real run, where importance sampling must not decline."""
+    run = gd.datasets.inner_learning()
+    nuts = gd.fit(run, gd.laws.shared_rate(), key=0, engine=gd.engines.NUTS(target_acceptance=0.95))
+    fit = gd.fit(run, gd.laws.shared_rate(), key=1, engine=engine)
+    declined = {f.code for f in fit.findings if f.level != "info"} & DECLINED
+    assert bool(declined) == (engine == "laplace")  # its noise parameters are far from Gaussian
+    if not declined:
+        assert not disagreements(fit, nuts)
