@@ -57,8 +57,8 @@ def fit(
     ----------------
     engine
         "auto" (importance sampling where it is verified on this posterior, else NUTS), "nuts" (BlackJAX), "importance",
-        "laplace" (a Gaussian at the mode, not corrected), "numpyro_nuts", or settings such as
-        `gapdyn.engines.NUTS(draws=4000)`.
+        "laplace" and "svi" (the Gaussian at the mode, the nearest one; not corrected), "numpyro_nuts", or settings such
+        as `gapdyn.engines.NUTS(draws=4000)`.
     prior
         Parameter -> NumPyro distribution in the run's units, beside those given in the law; for noise parameters
         (sigma_s, sigma_v, shared_s, shared_v, nu) too.

@@ -349,6 +349,15 @@ def test_full_disk_on_stdout_is_one_line():
     assert "No space left" in done.stderr
 
 
+@pytest.fixture
+def heard():
+    """SIGINT as in a terminal, here and in children: a shell starts background work with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("wait", [0.5, 5])
 def test_interrupt(wait: float, tmp_path: Path):
     """Ctrl-C while JAX loads or samples: exit code 130, one line, and the folder that was made goes again."""
@@ -367,6 +376,7 @@ def test_interrupt(wait: float, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("heard")
 def test_interrupt_in_a_callback_arrives(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
     """Python drops an exception that is raised while it collects garbage, a Ctrl-C too."""
     from gapdyn.cli import _request

@@ -230,3 +230,33 @@ def test_auto_does_not_try_what_has_too_many_numbers():
     found = gd.engines.sample(wide, key=0, engine=gd.engines.Auto(chains=2, warmup=100, draws=100))
     assert found.engine.name == "nuts"
     assert "31 numbers" in found.findings[0].text
+
+
+def correlated():
+    """A posterior that is Gaussian: every engine has it."""
+    x = numpyro.sample("x", dist.Normal(1.0, 2.0))
+    y = numpyro.sample("y", dist.Normal(0.5 * x, 0.1))
+    numpyro.sample("z", dist.Normal(y, 0.3), obs=jnp.array([1.0, 1.2]))
+
+
+@pytest.mark.parametrize("engine", ["importance", "laplace", "svi"])
+def test_a_gaussian_posterior_is_exact(engine):
+    found = gd.engines.sample(correlated, key=0, engine=engine)
+    precision = np.array([[1 / 4 + 25, -50], [-50, 100 + 2 / 0.09]])
+    cov = np.linalg.inv(precision)
+    mean = cov @ [1 / 4, 2.2 / 0.09]
+    assert not [f for f in found.findings if f.level != "info"]
+    for i, name in enumerate("xy"):
+        s = found.summary[name]
+        assert abs(s.mean - mean[i]) < 5 * s.sd / 4000**0.5 + 0.02 * s.sd, name
+        assert s.sd == pytest.approx(cov[i, i] ** 0.5, rel=0.06), name
+
+
+@pytest.mark.parametrize("engine", ["laplace", "svi"])
+def test_approximations_say_how_far_off_they_are(engine):
+    def skewed():
+        numpyro.sample("x", dist.Gumbel(0.0, 1.0))
+
+    found = gd.engines.sample(skewed, key=0, engine=engine)
+    assert {f.code for f in found.findings} & {"approximation", "pareto_k"}
+    assert found.quality["off"].item() > 0.05

@@ -12,10 +12,11 @@ from ._nuts import NUTS as NUTS
 from ._result import Sampled as Sampled
 from ._sample import Posterior as Posterior
 from ._sample import sample as sample
+from ._svi import SVI as SVI
 from ._target import Target as Target
 
-ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Laplace, NumPyroNUTS)}
-_LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1}
+ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Laplace, SVI, NumPyroNUTS)}
+_LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1, "steps": 10}
 
 
 def as_engine(engine: Any) -> Any:

@@ -27,7 +27,7 @@ from ._target import Target
 FEW, MANY = 1024, 6144  # points in a round, early and late
 EARLY = 3  # rounds
 AGAIN = 3  # times that the whole is tried, each time from all points of the time before
-PER_DRAW = 8  # most points per draw that is kept
+PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
 STARTS = 8  # of Newton's method
 TRIES = 128  # random points from which each start is the densest
 COMPONENTS = 12
@@ -137,13 +137,18 @@ def _effective(log_weight: Any) -> float:
 
 
 def _enough(values: Values, mixture: Mixture, random: np.random.Generator, draws: int) -> tuple[Any, Any]:
-    """Points worth `draws`, if `PER_DRAW` times as many will do."""
-    parts: list[tuple[Any, Any]] = []
+    """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will."""
+    parts = [_points(values, mixture, random, MANY)]
     while True:
-        parts.append(_points(values, mixture, random, MANY))
         x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
-        if len(x) >= PER_DRAW * draws or 1 / np.sum(smooth(log_weight)[0] ** 2) >= draws:
+        worth = 1 / np.sum(smooth(log_weight)[0] ** 2)
+        most, aim = (PER_DRAW, draws) if worth >= ENOUGH else (UTMOST, ENOUGH)
+        room = most * draws - len(x)
+        if worth >= draws or room <= 0:
             return x, log_weight
+        missing = min(room, int((aim - worth) * len(x) / worth))
+        blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
+        parts = [(x, log_weight), *(_points(values, mixture, random, MANY) for _ in range(blocks))]
 
 
 def _adapted(x: Any, log_weight: Any, random: np.random.Generator) -> Mixture:

@@ -40,17 +40,22 @@ class Laplace:
         began = time.perf_counter()
         random, values = generator(key), target.values(args)
         with progress_bar(1, "Laplace's approximation", progress) as bar:
-            modes = climb(values, best_starts(values, target.size, STARTS, random))
-            best = int(np.argmax(np.nan_to_num(modes.log_evidence, nan=-np.inf, posinf=-np.inf)))
-            factor = factor_of(modes.covariance[best])
+            mode, factor, converged = highest(values, target.size, random)
             e = random.standard_normal((self.chains * self.draws, target.size))
-            x = modes.x[best] + e @ factor.T
+            x = mode + e @ factor.T
             log_density = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1) - np.sum(np.log(np.diag(factor)))
             log_weight = values(x) - log_density
             bar.update(1)
-        quality = {**how_far_off(x, log_weight), "converged": np.asarray([modes.converged.mean()])}
+        quality = {**how_far_off(x, log_weight), "converged": np.asarray([converged])}
         seconds = {"sampling": time.perf_counter() - began}
         return Sampled(x.reshape(self.chains, self.draws, -1), quality=quality, seconds=seconds)
+
+
+def highest(values: Any, size: int, random: np.random.Generator) -> tuple[Any, Any, float]:
+    """The mode that is worth most (size,), a factor of its covariance, and the share of starts that converged."""
+    modes = climb(values, best_starts(values, size, STARTS, random))
+    best = int(np.argmax(np.nan_to_num(modes.log_evidence, nan=-np.inf, posinf=-np.inf)))
+    return modes.x[best], factor_of(modes.covariance[best]), float(modes.converged.mean())
 
 
 def how_far_off(x: Any, log_weight: Any) -> dict[str, Any]:
