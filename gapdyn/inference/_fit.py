@@ -26,7 +26,7 @@ from ._result import Fit
 from ._scale import Scale
 from ._series import single
 from .engines import as_engine
-from .engines._passes import Pass, at_most, sample_with_care
+from .engines._passes import Pass, sample_with_care, worth
 
 
 def fit(
@@ -125,9 +125,7 @@ def _sample(settings: Any, key: Any, model: Model, obs: Observations, scale: Sca
     sampled = settings.run(aim, (obs,), k_sample, progress)
     completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
     summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}
-    if "effective" in sampled.quality:
-        summary = at_most(summary, float(np.sum(sampled.quality["effective"])))
-    return Pass(settings, sampled, completed, summary)
+    return Pass(settings, sampled, completed, worth(summary, sampled))
 
 
 def _precision_finding() -> list[Finding]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._check import choose
 from .._compile import quick_jit
 from .._random import as_key, generator, split
 from ..dynamics._solve import Route
@@ -114,6 +115,7 @@ def curves(
     law itself. Times beyond the data carry the last checkpoint's standard errors and correlation. A course with process
     noise is one that the data allow, or with `seen` False any.
     """
+    choose(prompts, _PROMPTS, "value of prompts")
     ts = np.asarray(ts, np.float64)
     standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in draws.items()}
     count = len(next(iter(standard.values())))

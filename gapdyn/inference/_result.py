@@ -34,7 +34,7 @@ class Fit:
     log_lik : (chain, draw, obs), log density of each checkpoint given the draw (obs = one checkpoint); for laws with
         process noise given the earlier checkpoints too.
     stats : sampler's figures -> (chain, draw).
-    quality : figures of weighted draws -> (chain,), see `gapdyn.engines.Sampled`.
+    quality : figures of weighted draws -> (1,), see `gapdyn.engines.Sampled`.
     summary : parameter -> `Summary`.
     findings : what to know before using it.
     provenance : versions, seed, route, precision, settings, priors.

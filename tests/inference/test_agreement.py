@@ -17,8 +17,7 @@ DECLINED = {"pareto_k", "ess", "rhat", "starts", "approximation"}
 
 @functools.cache
 def run_of(law: str) -> gd.Run:
-    more = {"times": [0.0, 4.0, 10.0], "lr": [1.0, 1.0, 0.3]} if law == "lr_clock" else {}
-    return gd.simulate(gd.laws.ALL_LAWS[law](**more), TS, noise=0.005, key=7)
+    return gd.simulate(law_of(law), TS, noise=0.005, key=7)
 
 
 def law_of(name: str) -> gd.dynamics.LawSpec:

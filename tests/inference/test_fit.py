@@ -291,3 +291,8 @@ def test_bad_engines_are_refused(engine, message):
 def test_unknown_parameter_names_are_refused(recovered):
     with pytest.raises(gd.InputError, match="Did you mean 'u_s_inf'"):
         recovered["us_inf"]
+
+
+def test_unknown_prompts_are_refused(recovered):
+    with pytest.raises(gd.InputError, match="value of prompts"):
+        recovered.curves(prompts="others")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,20 @@ WIDER = 1.5  # than the curvature at a mode says
 Values = Callable[[Any], Any]  # (n, size) -> (n,)
 
 
+class _Points(NamedTuple):
+    """Weighted points: x (points, size), log_weight (points,), the smoothed weights (points,) and their k-hat."""
+
+    x: Any
+    log_weight: Any
+    weight: Any
+    k: float
+
+    @property
+    def worth(self) -> float:
+        """Independent draws that they are worth."""
+        return float(1 / np.sum(self.weight**2))
+
+
 @dataclasses.dataclass(frozen=True)
 class Importance:
     """Settings of importance sampling.
@@ -68,12 +82,12 @@ class Importance:
             bar.update(1)
             for _ in range(AGAIN):
                 mixture = self._fitted(values, mixture, random, bar)
-                x, log_weight = _enough(values, mixture, random, max(self.chains * self.draws, ENOUGH))
-                tries.append(weighted(x, log_weight, self, modes, random))
+                points = _enough(values, mixture, random, max(self.chains * self.draws, ENOUGH))
+                tries.append(self._picked(points, modes, random))
                 bar.update(1)
                 if tries[-1].quality["pareto_k"] < COVERED:
                     break
-                mixture = _adapted(x, log_weight, random)
+                mixture = _adapted(points.x, points.log_weight, random)
         best = min(tries, key=lambda s: s.quality["pareto_k"])
         return dataclasses.replace(best, seconds={"sampling": time.perf_counter() - began})
 
@@ -87,27 +101,25 @@ class Importance:
             mixture = _adapted(x, log_weight, random)
         return mixture
 
+    def _picked(self, points: _Points, modes: Modes, random: np.random.Generator) -> Sampled:
+        """Draws picked by weight, and how good the weights are."""
+        count = self.chains * self.draws
+        place = (np.arange(count) + random.uniform()) / count
+        pick = random.permutation(np.searchsorted(np.cumsum(points.weight)[:-1], place))
+        quality = {
+            "pareto_k": np.asarray([points.k]),
+            "effective": np.asarray([points.worth]),
+            "log_evidence": np.asarray([np.logaddexp.reduce(points.log_weight) - np.log(len(points.x))]),
+            "converged": np.asarray([modes.converged.mean()]),
+        }
+        return Sampled(points.x[pick].reshape(self.chains, self.draws, -1), quality=quality)
+
 
 def best_starts(values: Values, size: int, count: int, random: np.random.Generator) -> Any:
     """(count, size): each the densest of `TRIES` random points."""
     tries = random.uniform(-2, 2, (count, TRIES, size))
     scores = np.nan_to_num(values(tries.reshape(-1, size)), nan=-np.inf).reshape(count, TRIES)
     return tries[np.arange(count), np.argmax(scores, 1)]
-
-
-def weighted(x: Any, log_weight: Any, engine: Any, modes: Modes, random: np.random.Generator) -> Sampled:
-    """Draws (chain, draw, size) picked from weighted points (points, size), and how good the weights are."""
-    weights, k = smooth(log_weight)
-    count = engine.chains * engine.draws
-    place = (np.arange(count) + random.uniform()) / count
-    pick = random.permutation(np.searchsorted(np.cumsum(weights)[:-1], place))
-    quality = {
-        "pareto_k": np.asarray([k]),
-        "effective": np.asarray([1 / np.sum(weights**2)]),
-        "log_evidence": np.asarray([np.logaddexp.reduce(log_weight) - np.log(len(log_weight))]),
-        "converged": np.asarray([modes.converged.mean()]),
-    }
-    return Sampled(x[pick].reshape(engine.chains, engine.draws, -1), quality=quality)
 
 
 def about(modes: Modes) -> Mixture:
@@ -136,17 +148,17 @@ def _effective(log_weight: Any) -> float:
     return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
 
 
-def _enough(values: Values, mixture: Mixture, random: np.random.Generator, draws: int) -> tuple[Any, Any]:
+def _enough(values: Values, mixture: Mixture, random: np.random.Generator, draws: int) -> _Points:
     """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will."""
     parts = [_points(values, mixture, random, MANY)]
     while True:
         x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
-        worth = 1 / np.sum(smooth(log_weight)[0] ** 2)
-        most, aim = (PER_DRAW, draws) if worth >= ENOUGH else (UTMOST, ENOUGH)
+        points = _Points(x, log_weight, *smooth(log_weight))
+        most, aim = (PER_DRAW, draws) if points.worth >= ENOUGH else (UTMOST, ENOUGH)
         room = most * draws - len(x)
-        if worth >= draws or room <= 0:
-            return x, log_weight
-        missing = min(room, int((aim - worth) * len(x) / worth))
+        if points.worth >= draws or room <= 0:
+            return points
+        missing = min(room, int((aim - points.worth) * len(x) / points.worth))
         blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
         parts = [(x, log_weight), *(_points(values, mixture, random, MANY) for _ in range(blocks))]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,11 +65,12 @@ def sample_with_care(
             why = f"the posterior has {size} numbers, and beyond {LARGEST} no proposal covers one."
         else:
             done = attempt(fast, k_fast)
-            worst, worth = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
+            worst, effective = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
             # few draws of many that were found good are a choice, and stay
-            against = [f for f in done.findings if f.level != "info" and not (f.code == "ess" and worth >= ENOUGH)]
+            against = [f for f in done.findings if f.level != "info" and not (f.code == "ess" and effective >= ENOUGH)]
             if not against:
-                text = f"Importance sampling is verified on this posterior: k-hat {worst:.2f}, worth {worth:.0f} draws."
+                good = f"k-hat {worst:.2f}, worth {effective:.0f} draws"
+                text = f"Importance sampling is verified on this posterior: {good}."
                 return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
             why = against[0].text
         text = f"Importance sampling declined, so NUTS sampled this posterior: {why}"
@@ -103,8 +104,11 @@ def _more_careful(engine: Any, done: Pass) -> Any:
     return dataclasses.replace(engine, **longer, target_acceptance=max(CAREFUL, engine.target_acceptance))
 
 
-def at_most(summary: Mapping[str, Summary], effective: float) -> dict[str, Summary]:
-    """Summaries of draws that were picked by weight: they are worth no more than the weights say."""
+def worth(summary: dict[str, Summary], sampled: Sampled) -> dict[str, Summary]:
+    """The summaries of an engine's draws; those that were picked by weight are worth no more than the weights say."""
+    if "effective" not in sampled.quality:
+        return summary
+    effective = sampled.quality["effective"].item()
     return {
         n: dataclasses.replace(s, ess_bulk=min(s.ess_bulk, effective), ess_tail=min(s.ess_tail, effective))
         for n, s in summary.items()

@@ -16,7 +16,7 @@ from ..._check import InputError
 from ..._random import as_seed
 from .._diagnostics import Summary, summarise
 from .._findings import Finding
-from ._passes import Pass, at_most, sample_with_care
+from ._passes import Pass, sample_with_care, worth
 from ._scores import SUFFIX, Scored
 from ._target import Target
 
@@ -163,6 +163,4 @@ def _once(engine: Any, target: Target, data: tuple[Any, ...], key: Any, progress
         for index in np.ndindex(values.shape[2:]):
             label = f"{name}[{','.join(map(str, index))}]" if index else name
             summary[label] = summarise(values[(..., *index)])
-    if "effective" in sampled.quality:
-        summary = at_most(summary, float(np.sum(sampled.quality["effective"])))
-    return Pass(engine, sampled, draws, summary)
+    return Pass(engine, sampled, draws, worth(summary, sampled))
