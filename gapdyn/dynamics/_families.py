@@ -37,14 +37,20 @@ def _from_gap_and_u_s(v: Values) -> dict[str, Any]:
     return _from_both_limits({**v, "u_v_inf": v["u_s_inf"] - v["gap_inf"]})
 
 
+def nowhere_affine(family: tuple[Coordinates, ...]) -> tuple[Coordinates, ...]:
+    """The family of a law that is affine in none of its parameters."""
+    return tuple(Coordinates(c.names, c.resolve) for c in family)
+
+
 def _extended(family: tuple[Coordinates, ...], extra: tuple[str, ...]) -> tuple[Coordinates, ...]:
-    """The family with further parameters that are themselves in all coordinates."""
+    """The family with further parameters that are themselves in all coordinates; a dose adds up as levels do."""
 
     def carry(coordinates: Coordinates) -> Coordinates:
         def resolve(v: Values) -> dict[str, Any]:
             return {**coordinates.resolve(v), **{n: v[n] for n in extra}}
 
-        return Coordinates((*coordinates.names, *extra), resolve)
+        more = tuple(n for n in extra if n == "dose" and coordinates.affine)
+        return Coordinates((*coordinates.names, *extra), resolve, (*coordinates.affine, *more))
 
     return tuple(carry(c) for c in family)
 
@@ -59,16 +65,16 @@ def without_relaxation(k: float, extra: tuple[str, ...], limits: bool) -> tuple[
         return _canonical(v, *from_paper(v["alpha"], v["beta"], k, v["b"]))
 
     by_limits = (
-        Coordinates(("rate", "rho", "u_s_inf", *START), _from_limit_u_s),
-        Coordinates(("rate", "rho", "u_v_inf", *START), _from_limit_u_v),
+        Coordinates(("rate", "rho", "u_s_inf", *START), _from_limit_u_s, ("u_s_inf", *START)),
+        Coordinates(("rate", "rho", "u_v_inf", *START), _from_limit_u_v, ("u_v_inf", *START)),
         Coordinates(("rate", "u_s_inf", "u_v_inf", *START), _from_both_limits),
         Coordinates(("rate", "u_s_inf", "gap_inf", *START), _from_gap_and_u_s),
     )
     family = (
-        Coordinates(("rate", "rho", "gap_inf", *START), dict),
+        Coordinates(("rate", "rho", "gap_inf", *START), dict, ("gap_inf", *START)),
         *(by_limits if limits else ()),
-        Coordinates(("alpha", "rho", "gap_inf", *START), from_alpha_rho),
-        Coordinates(("alpha", "beta", "b", *START), from_coefficients),
+        Coordinates(("alpha", "rho", "gap_inf", *START), from_alpha_rho, ("gap_inf", *START)),
+        Coordinates(("alpha", "beta", "b", *START), from_coefficients, ("b", *START)),
     )
     return _extended(family, extra) if extra else family
 
@@ -83,10 +89,14 @@ def relaxing(base: tuple[str, ...], extra: tuple[str, ...]) -> tuple[Coordinates
     def of(v: Values, gap_inf: Any, u_v_inf: Any) -> dict[str, Any]:
         return {**{n: v[n] for n in kept}, "gap_inf": gap_inf, "u_v_inf": u_v_inf}
 
+    def by(first: str, second: str, resolve: Any) -> Coordinates:
+        levels = (first, second, *START)
+        return Coordinates((*base, *levels), resolve, levels)
+
     family = (
-        Coordinates((*base, "gap_inf", "u_v_inf", *START), lambda v: of(v, v["gap_inf"], v["u_v_inf"])),
-        Coordinates((*base, "gap_inf", "u_s_inf", *START), lambda v: of(v, v["gap_inf"], v["u_s_inf"] - v["gap_inf"])),
-        Coordinates((*base, "u_s_inf", "u_v_inf", *START), lambda v: of(v, v["u_s_inf"] - v["u_v_inf"], v["u_v_inf"])),
+        by("gap_inf", "u_v_inf", lambda v: of(v, v["gap_inf"], v["u_v_inf"])),
+        by("gap_inf", "u_s_inf", lambda v: of(v, v["gap_inf"], v["u_s_inf"] - v["gap_inf"])),
+        by("u_s_inf", "u_v_inf", lambda v: of(v, v["u_s_inf"] - v["u_v_inf"], v["u_v_inf"])),
     )
     return _extended(family, extra) if extra else family
 

@@ -25,11 +25,13 @@ Values = Mapping[str, Any]
 class Coordinates:
     """One set of names that fixes a law, and the way from it to the law's own parameters.
 
-    A prior may be put on the members of any one set: on coefficients or on limits.
+    A prior may be put on the members of any one set: on coefficients or on limits. `affine` are the names in which, the
+    others given, both series are affine at every time.
     """
 
     names: tuple[str, ...]
     resolve: Callable[[Values], dict[str, Any]]
+    affine: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

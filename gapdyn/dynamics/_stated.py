@@ -10,7 +10,7 @@ import numpy as np
 
 from .._check import InputError
 from ._coefficients import to_paper
-from ._families import CENTRED, relaxing, without_relaxation
+from ._families import CENTRED, nowhere_affine, relaxing, without_relaxation
 from ._law import GapLaw
 from ._limits import limits
 from ._potential import LinearPotential
@@ -59,20 +59,25 @@ def start_size(v: Values) -> Any:
 
 def conserving(
     name: str, title: str, equation: str, source: str, build: Callable[[Values], GapLaw], given: Mapping[str, Any],
-    forcing: Any, extra: Mapping[str, float] | None = None, k: float = 1.0, outputs: Any = limit_outputs, **more: Any,
+    forcing: Any, extra: Mapping[str, float] | None = None, k: float = 1.0, outputs: Any = limit_outputs,
+    affine: bool = True, **more: Any,
 ) -> LawSpec:  # fmt: skip
-    """A law without relaxation: the five common parameters, `extra` ones (name -> example), and the forcing's."""
+    """A law without relaxation: the five common parameters, `extra` ones (name -> example), and the forcing's.
+
+    `affine`: whether it is so in levels, the other parameters given.
+    """
     spec, strengths, said = _forced(forcing)
     names = (*(extra or {}), *strengths)
     simple = extra is None or not {"tau", "q"} <= set(extra)
+    # limits stand in for coefficients where they are formulas of them
+    family = without_relaxation(k, names, limits=spec is None and simple)
     return LawSpec(
         name=name,
         title=title,
         equation=equation,
         source=source,
         example={**EXAMPLE, **(extra or {}), **{n: _STRENGTH[n] for n in strengths}},
-        # limits stand in for coefficients where they are formulas of them
-        family=without_relaxation(k, names, limits=spec is None and simple),
+        family=family if affine else nowhere_affine(family),
         build=build,
         outputs=outputs,
         centring=CENTRED,

@@ -18,6 +18,7 @@ from ._shapes import Correction, Curve, Exponential, Line, PowerLaw, Sigmoid, Tw
 from ._spec import Coordinates, LawSpec, Values
 
 _OURS = "gapdyn, for comparison"
+_LEVELS = ("u_s", "u_v", "slope_", "later_slope_")  # what every shape is affine in
 _START = {"s": {"u_s0": 1.0, "u_s_inf": 0.5}, "v": {"u_v0": 0.6, "u_v_inf": 0.45}}
 
 
@@ -53,7 +54,7 @@ def _curve(
         equation=equation,
         source=source,
         example=example,
-        family=(Coordinates(tuple(example), dict),),
+        family=(Coordinates(tuple(example), dict, tuple(n for n in example if n.startswith(_LEVELS))),),
         build=build,
         outputs=nothing,
         given=given,

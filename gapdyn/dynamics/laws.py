@@ -80,7 +80,8 @@ def power_potential(
     given = {"m": m, "rate": rate, "rho": rho, "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s_inf,
              "u_v_inf": u_v_inf, "alpha": alpha}  # fmt: skip
     spec = conserving("power_potential", "power-potential law", "E = k x |x/x_0|^(m-1), x = G - G_inf", OURS, build,
-                       given, forcing, {"m": 1.8}, static=(one_sided,))  # fmt: skip
+                       given, forcing, {"m": 1.8}, static=(one_sided,),
+                       affine=forcing is None and not one_sided)  # fmt: skip
     return spec
 
 
@@ -105,7 +106,7 @@ def saturating_potential(
     given = {"s": s, "rate": rate, "rho": rho, "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s_inf,
              "u_v_inf": u_v_inf, "alpha": alpha}  # fmt: skip
     spec = conserving("saturating_potential", "saturating-potential law", "E = k s tanh(x/s), x = G - G_inf", OURS,
-                       build, given, forcing, {"s": 0.2})  # fmt: skip
+                       build, given, forcing, {"s": 0.2}, affine=False)  # fmt: skip
     return spec
 
 
@@ -134,7 +135,8 @@ def neural_potential(
              "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s_inf, "u_v_inf": u_v_inf,
              "alpha": alpha}  # fmt: skip
     spec = conserving("neural_potential", "neural-potential law", "E = k x_0 (N(x/x_0) - N(0))/(N(1) - N(0)), N rising",
-                       OURS, build, given, forcing, dict(zip(BENDS, (-1.0, -2.0, -1.0, 0.0), strict=True)))  # fmt: skip
+                       OURS, build, given, forcing, dict(zip(BENDS, (-1.0, -2.0, -1.0, 0.0), strict=True)),
+                       affine=False)  # fmt: skip
     return spec
 
 

@@ -20,12 +20,13 @@ from ._data_findings import data_findings
 from ._diagnostics import summarise
 from ._findings import Finding
 from ._likelihood import Likelihood
-from ._model import Model, Observations, prepare, sampled_sites, target
+from ._model import Model, Observations, prepare
 from ._posterior import complete
 from ._result import Fit
 from ._scale import Scale
 from ._series import single
-from .engines import as_engine
+from ._target import target
+from .engines import Target, as_engine
 from .engines._passes import Pass, sample_with_care, worth
 
 
@@ -115,13 +116,15 @@ def posterior(
     settings: Any, model: Model, obs: Observations, scale: Scale, seed: Any, progress: bool | None
 ) -> tuple[Pass, list[Finding]]:
     """The posterior of a prepared model, and how its engine came to it."""
-    attempt = functools.partial(_sample, model=model, obs=obs, scale=scale, progress=progress)
-    return sample_with_care(settings, attempt, seed, len(sampled_sites(model, obs)))
-
-
-def _sample(settings: Any, key: Any, model: Model, obs: Observations, scale: Scale, progress: bool | None) -> Pass:
-    k_sample, k_complete = split(key, 2)
     aim = target(model, obs)
+    attempt = functools.partial(_sample, aim=aim, model=model, obs=obs, scale=scale, progress=progress)
+    return sample_with_care(settings, attempt, seed, aim)
+
+
+def _sample(
+    settings: Any, key: Any, aim: Target, model: Model, obs: Observations, scale: Scale, progress: bool | None
+) -> Pass:
+    k_sample, k_complete = split(key, 2)
     sampled = settings.run(aim, (obs,), k_sample, progress)
     completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
     summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}

@@ -18,6 +18,7 @@ from numpyro.distributions import constraints
 
 from ..dynamics._deviation import Deviation
 from ._likelihood import CheckpointErrors
+from ._small import root
 
 
 class _Step(NamedTuple):
@@ -114,15 +115,15 @@ class PathErrors(dist.Distribution):
         k_state, k_start, k_noise = jax.random.split(key, 3)
         phi, q = self._transitions()
         mean, cov = self._start()
-        begin = mean + _root(cov) @ jax.random.normal(k_start, mean.shape, mean.dtype)
-        moves = jnp.einsum("tij,tj->ti", jax.vmap(_root)(q), jax.random.normal(k_state, q.shape[:2], q.dtype))
+        begin = mean + root(cov) @ jax.random.normal(k_start, mean.shape, mean.dtype)
+        moves = jnp.einsum("tij,tj->ti", jax.vmap(root)(q), jax.random.normal(k_state, q.shape[:2], q.dtype))
 
         def step(x: Any, move: Any) -> tuple[Any, Any]:
             x = move[0] @ x + move[1]
             return x, x
 
         _, states = jax.lax.scan(step, begin, (phi, moves))
-        noise = jax.vmap(_root)(self.errors.noise_cov())
+        noise = jax.vmap(root)(self.errors.noise_cov())
         e = jax.random.normal(k_noise, self.event_shape, states.dtype)
         measured = jnp.einsum("tij,tj->ti", self._loadings(), states) + jnp.einsum("tij,tj->ti", noise, e)
         return states, jnp.where(self.errors.mask_, measured, 0.0)
@@ -161,18 +162,3 @@ class PathErrors(dist.Distribution):
             return jax.vmap(self.sample)(jax.random.split(key, count)).reshape(*sample_shape, *self.event_shape)
         k_path, k_errors = jax.random.split(key)
         return self.about(self.draw_new_path(k_path)).sample(k_errors)
-
-
-def _root(cov: Any) -> Any:
-    """A square root (n, n), lower triangular, of a covariance that may be singular; n is small.
-
-    Written out, because LAPACK's calls, batched inside a loop, can leave XLA's threads waiting for one another.
-    """
-    n = cov.shape[-1]
-    columns: list[Any] = []
-    for j in range(n):
-        rest = cov[:, j] - sum((c * c[j] for c in columns), jnp.zeros(n, cov.dtype))
-        known = rest[j] > 1e-14 * cov[j, j]
-        size = jnp.sqrt(jnp.where(known, rest[j], 1.0))
-        columns.append(jnp.where(known & (jnp.arange(n) >= j), rest / size, 0.0))
-    return jnp.stack(columns, -1)

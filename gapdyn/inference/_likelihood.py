@@ -19,6 +19,7 @@ from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
 from .._check import InputError, choose
+from ._small import inverse_2x2
 
 # Variance floor in standard units: no run is known to a ten-thousandth of its range, and a noiseless curve would else
 # have a posterior without width.
@@ -75,12 +76,6 @@ def _solve_2x2(b11: Any, b12: Any, b22: Any, r1: Any, r2: Any) -> tuple[Any, Any
     """(x1, x2, det) of the symmetric 2x2 system, elementwise."""
     det = b11 * b22 - b12**2
     return (b22 * r1 - b12 * r2) / det, (b11 * r2 - b12 * r1) / det, det
-
-
-def _inverse_2x2(a: Any) -> tuple[Any, Any]:
-    """The inverse of a (2, 2) matrix, and its determinant."""
-    det = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
-    return jnp.stack([a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]]).reshape(2, 2) / det, det
 
 
 class CheckpointErrors(dist.Distribution):
@@ -174,10 +169,25 @@ class CheckpointErrors(dist.Distribution):
         b11, b12, b22 = self._blocks()
         x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
         h = jnp.stack([jnp.sum(w[:, 0] * x1), jnp.sum(w[:, 1] * x2)])
-        m12 = jnp.sum(-w[:, 0] * b12 * w[:, 1] / det)
-        m = jnp.stack([jnp.sum(w[:, 0] ** 2 * b22 / det), m12, m12, jnp.sum(w[:, 1] ** 2 * b11 / det)]).reshape(2, 2)
         big_r = self.offset_cov()
-        return h, jnp.eye(2) + m @ big_r, big_r
+        return h, jnp.eye(2) + self._common_precision(b11, b12, b22, det) @ big_r, big_r
+
+    def _common_precision(self, b11: Any, b12: Any, b22: Any, det: Any) -> Any:
+        """M = W' D^-1 W (2, 2): what all checkpoints together say of the two common errors, D the blocks."""
+        w = self.common()
+        m12 = jnp.sum(-w[:, 0] * b12 * w[:, 1] / det)
+        return jnp.stack([jnp.sum(w[:, 0] ** 2 * b22 / det), m12, m12, jnp.sum(w[:, 1] ** 2 * b11 / det)]).reshape(2, 2)
+
+    def gram(self, rows: Any) -> Any:
+        """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints, common errors included."""
+        r = jnp.where(self.mask_, rows, 0.0)
+        b11, b12, b22 = self._blocks()
+        x1, x2, det = _solve_2x2(b11, b12, b22, r[..., 0], r[..., 1])
+        weighted = jnp.stack([x1, x2], -1)
+        h = jnp.einsum("tk,ntk->nk", self.common(), weighted)
+        big_r = self.offset_cov()
+        inner = big_r @ inverse_2x2(jnp.eye(2) + self._common_precision(b11, b12, b22, det) @ big_r)[0]
+        return jnp.einsum("itk,jtk->ij", r, weighted) - h @ inner @ h.T
 
     def log_prob(self, value: Any) -> Any:
         total = jnp.sum(self.checkpoint_log_prob(value))
@@ -185,13 +195,13 @@ class CheckpointErrors(dist.Distribution):
             return total
         # Woodbury: the two common errors are the only coupling between checkpoints
         h, a, big_r = self._offset_posterior(value)
-        inverse, det = _inverse_2x2(a)
+        inverse, det = inverse_2x2(a)
         return total - 0.5 * jnp.log(det) + 0.5 * h @ big_r @ inverse @ h
 
     def offset_from(self, e: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from two standard normal numbers."""
         h, a, big_r = self._offset_posterior(value)
-        cov = big_r @ _inverse_2x2(a)[0]
+        cov = big_r @ inverse_2x2(a)[0]
         c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))
         c21 = cov[1, 0] / jnp.where(c11 > 0, c11, 1.0)
         c22 = jnp.sqrt(jnp.maximum(cov[1, 1] - c21**2, 0.0))

@@ -23,8 +23,7 @@ from ._likelihood import CheckpointErrors, Likelihood, common_course
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
-from .engines import Target
-from .engines._scores import SUFFIX, Scored, from_score, scored
+from .engines._scores import SUFFIX, from_score
 
 SERIES = ("u_s", "u_v")
 FINE = 32  # fixed steps over a run: enough for ACCURACY with ten time constants in the run
@@ -262,32 +261,19 @@ def unit_of(name: str, run: Run) -> str:
     }[SITES[name].dimension]
 
 
-def target(model: Model, obs: Observations) -> Target:
-    """What an engine samples."""
-    sites = sampled_sites(model, obs)
-    # a curve pins its law's numbers to a few hundredths of standard units, noise parameters to a factor: a first metric
-    # that says so saves the long trajectories of the first window
-    variances = tuple(1.0 if n in model.noise_sites else 0.003 for n in sites)
-    names = (n + SUFFIX if _has_score(n, obs) else n for n in sites)
-    return Target(Scored(model), tuple((n, ()) for n in names), variances)
-
-
-def _has_score(name: str, obs: Observations) -> bool:
-    return name in obs.priors and scored(obs.priors[name].distribution)
-
-
 def constrain(model: Model, obs: Observations, z: Mapping[str, Any]) -> dict[str, Any]:
-    """Unconstrained sites of one draw -> constrained values of the sampled sites.
+    """Unconstrained sites of one draw, or some of them -> constrained values of the sampled sites.
 
     As `numpyro.infer.util.constrain_fn`, without running the model: a site's support depends on no other site.
     """
     values = {}
     for name in sampled_sites(model, obs):
-        if name not in obs.priors:  # the centred one, on the whole line
+        if name in z and name not in obs.priors:  # the centred one, on the whole line
             values[name] = z[name]
-            continue
-        prior = obs.priors[name].distribution
-        values[name] = from_score(prior, z[name + SUFFIX]) if scored(prior) else biject_to(prior.support)(z[name])
+        elif name in z:
+            values[name] = biject_to(obs.priors[name].distribution.support)(z[name])
+        elif name + SUFFIX in z:
+            values[name] = from_score(obs.priors[name].distribution, z[name + SUFFIX])
     return values
 
 

@@ -74,7 +74,8 @@ def test_blackjax_and_numpyro_sample_the_same_posterior(name):
 
 
 def test_routes_give_the_same_log_density():
-    from gapdyn.inference._model import prepare, target
+    from gapdyn.inference._model import prepare
+    from gapdyn.inference._target import target
 
     run = gd.simulate(LAW, TS, noise=0.01, key=11)
     found = {}

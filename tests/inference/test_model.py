@@ -13,7 +13,8 @@ import pytest
 
 import gapdyn as gd
 from gapdyn.inference import SITES, prepare, prior_draws
-from gapdyn.inference._model import sampled_sites, target
+from gapdyn.inference._model import sampled_sites
+from gapdyn.inference._target import target
 
 RUN = gd.simulate(gd.laws.shared_rate(), np.linspace(0, 8, 15), noise=0.01, key=3)
 VALUES = {"rate": 0.45, "rho": 0.35, "gap_inf": 0.07, "u_s0": 1.01, "u_v0": 0.59, "sigma": 0.011}
@@ -171,7 +172,8 @@ def test_the_compiled_program_does_not_depend_on_the_hash_seed():
     """Else the persistent compilation cache would never find what an earlier process compiled."""
     code = """
 import jax, hashlib, gapdyn as gd
-from gapdyn.inference._model import prepare, target
+from gapdyn.inference._model import prepare
+from gapdyn.inference._target import target
 from gapdyn.inference.engines import _blackjax
 model, obs, _ = prepare(gd.datasets.learning(), gd.laws.shared_rate())
 aim = target(model, obs)

@@ -9,13 +9,14 @@ from ._importance import Importance as Importance
 from ._laplace import Laplace as Laplace
 from ._numpyro_nuts import NumPyroNUTS as NumPyroNUTS
 from ._nuts import NUTS as NUTS
+from ._quadrature import Quadrature as Quadrature
 from ._result import Sampled as Sampled
 from ._sample import Posterior as Posterior
 from ._sample import sample as sample
 from ._svi import SVI as SVI
 from ._target import Target as Target
 
-ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Laplace, SVI, NumPyroNUTS)}
+ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Quadrature, Laplace, SVI, NumPyroNUTS)}
 _LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1, "steps": 10}
 
 

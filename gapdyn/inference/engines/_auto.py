@@ -7,11 +7,13 @@ from typing import Any
 
 from ._importance import Importance
 from ._nuts import NUTS
+from ._quadrature import Quadrature
+from ._target import Target
 
 
 @dataclasses.dataclass(frozen=True)
 class Auto:
-    """Importance sampling where its own checks and those of its draws pass, NUTS where they do not.
+    """Quadrature, or importance sampling where a model has nothing to integrate out; NUTS where checks do not pass.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ class Auto:
     target_acceptance: float = 0.9
     name = "auto"
 
-    @property
-    def candidates(self) -> tuple[Any, ...]:
+    def candidates(self, target: Target) -> tuple[Any, ...]:
         """Engines in the order in which they are tried."""
-        return Importance(self.chains, self.draws), NUTS(**dataclasses.asdict(self))
+        fast = Importance if target.given_rest is None else Quadrature
+        return fast(self.chains, self.draws), NUTS(**dataclasses.asdict(self))

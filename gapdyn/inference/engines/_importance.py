@@ -22,7 +22,7 @@ from ._mixture import Mixture, factor_of
 from ._newton import Modes, climb
 from ._pareto import smooth
 from ._result import Sampled
-from ._target import Target
+from ._target import Collapsed, Target
 
 FEW, MANY = 1024, 6144  # points in a round, early and late
 EARLY = 3  # rounds
@@ -73,46 +73,61 @@ class Importance:
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the posterior."""
-        began = time.perf_counter()
-        random = generator(key)
-        values = target.values(args)
-        with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
-            modes = climb(values, best_starts(values, target.size, STARTS, random))
-            mixture, tries = about(modes), []
-            bar.update(1)
-            for _ in range(AGAIN):
-                mixture = self._fitted(values, mixture, random, bar)
-                points = _enough(values, mixture, random, max(self.chains * self.draws, ENOUGH))
-                tries.append(self._picked(points, modes, random))
-                bar.update(1)
-                if tries[-1].quality["pareto_k"] < COVERED:
-                    break
-                mixture = _adapted(points.x, points.log_weight, random)
-        best = min(tries, key=lambda s: s.quality["pareto_k"])
-        return dataclasses.replace(best, seconds={"sampling": time.perf_counter() - began})
+        return explore(target.whole(args), self, key, progress, "importance sampling")
 
-    def _fitted(self, values: Values, mixture: Mixture, random: np.random.Generator, bar: Any) -> Mixture:
-        for i in range(self.rounds):
-            count = FEW if i < EARLY else MANY
-            x, log_weight = _points(values, mixture, random, count)
+
+def explore(aim: Collapsed, engine: Any, key: Any, progress: bool | None, label: str) -> Sampled:
+    """Draws of a posterior by an adapted proposal; `engine` has the settings of `Importance`."""
+    began = time.perf_counter()
+    random = generator(key)
+    with progress_bar(1 + AGAIN * (engine.rounds + 1), label, progress) as bar:
+        middle = np.zeros(aim.extra)
+
+        def density(rest: Any) -> Any:
+            return aim.values(_beside(rest, middle))
+
+        modes = climb(density, best_starts(density, aim.size, STARTS, random))
+        mixture, tries = about(modes), []
+        bar.update(1)
+        for _ in range(AGAIN):
+            mixture = _fitted(aim, mixture, engine.rounds, random, bar)
+            points = _enough(aim, mixture, random, max(engine.chains * engine.draws, ENOUGH))
+            tries.append(points)
             bar.update(1)
-            if _effective(log_weight) > GOOD * count:
+            if points.k < COVERED:
                 break
-            mixture = _adapted(x, log_weight, random)
-        return mixture
+            mixture = _adapted(points.x[:, : aim.size], points.log_weight, random)
+        best = min(tries, key=lambda p: p.k)
+        picked = _picked(best, engine.chains * engine.draws, random)
+        x = aim.back(picked).reshape(engine.chains, engine.draws, -1)
+    quality = {
+        "pareto_k": np.asarray([best.k]),
+        "effective": np.asarray([best.worth]),
+        "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
+        "converged": np.asarray([modes.converged.mean()]),
+    }
+    return Sampled(x, quality=quality, seconds={"sampling": time.perf_counter() - began})
 
-    def _picked(self, points: _Points, modes: Modes, random: np.random.Generator) -> Sampled:
-        """Draws picked by weight, and how good the weights are."""
-        count = self.chains * self.draws
-        place = (np.arange(count) + random.uniform()) / count
-        pick = random.permutation(np.searchsorted(np.cumsum(points.weight)[:-1], place))
-        quality = {
-            "pareto_k": np.asarray([points.k]),
-            "effective": np.asarray([points.worth]),
-            "log_evidence": np.asarray([np.logaddexp.reduce(points.log_weight) - np.log(len(points.x))]),
-            "converged": np.asarray([modes.converged.mean()]),
-        }
-        return Sampled(points.x[pick].reshape(self.chains, self.draws, -1), quality=quality)
+
+def _beside(x: Any, e: Any) -> Any:
+    return np.concatenate([x, np.broadcast_to(e, (len(x), e.shape[-1]))], 1)
+
+
+def _fitted(aim: Collapsed, mixture: Mixture, rounds: int, random: np.random.Generator, bar: Any) -> Mixture:
+    for i in range(rounds):
+        count = FEW if i < EARLY else MANY
+        x, log_weight = _points(aim, mixture, random, count)
+        bar.update(1)
+        if _effective(log_weight) > GOOD * count:
+            break
+        mixture = _adapted(x[:, : aim.size], log_weight, random)
+    return mixture
+
+
+def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
+    """`count` of the points, by weight, in random order."""
+    place = (np.arange(count) + random.uniform()) / count
+    return points.x[random.permutation(np.searchsorted(np.cumsum(points.weight)[:-1], place))]
 
 
 def best_starts(values: Values, size: int, count: int, random: np.random.Generator) -> Any:
@@ -138,9 +153,12 @@ def about(modes: Modes) -> Mixture:
     return Mixture(worth - np.logaddexp.reduce(worth), modes.x[kept], factor_of(WIDER * cov[kept]))
 
 
-def _points(values: Values, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
-    x = mixture.sample(random, count)
-    return x, values(x) - mixture.log_prob(x)
+def _points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
+    """Points (count, size + extra), the last numbers standard normal, and log weights (count,)."""
+    rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
+    x = _beside(rest, e)
+    normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
+    return x, aim.values(x) - mixture.log_prob(rest) - normal
 
 
 def _effective(log_weight: Any) -> float:
@@ -148,19 +166,19 @@ def _effective(log_weight: Any) -> float:
     return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
 
 
-def _enough(values: Values, mixture: Mixture, random: np.random.Generator, draws: int) -> _Points:
+def _enough(aim: Collapsed, mixture: Mixture, random: np.random.Generator, draws: int) -> _Points:
     """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will."""
-    parts = [_points(values, mixture, random, MANY)]
+    parts = [_points(aim, mixture, random, MANY)]
     while True:
         x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
         points = _Points(x, log_weight, *smooth(log_weight))
-        most, aim = (PER_DRAW, draws) if points.worth >= ENOUGH else (UTMOST, ENOUGH)
+        most, wanted = (PER_DRAW, draws) if points.worth >= ENOUGH else (UTMOST, ENOUGH)
         room = most * draws - len(x)
         if points.worth >= draws or room <= 0:
             return points
-        missing = min(room, int((aim - points.worth) * len(x) / points.worth))
+        missing = min(room, int((wanted - points.worth) * len(x) / points.worth))
         blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
-        parts = [(x, log_weight), *(_points(values, mixture, random, MANY) for _ in range(blocks))]
+        parts = [(x, log_weight), *(_points(aim, mixture, random, MANY) for _ in range(blocks))]
 
 
 def _adapted(x: Any, log_weight: Any, random: np.random.Generator) -> Mixture:

@@ -14,6 +14,7 @@ from .._findings import Finding
 from .._sites import is_noise
 from ._auto import Auto
 from ._result import Sampled
+from ._target import Target
 
 RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
 CAREFUL = 0.99
@@ -54,15 +55,16 @@ class Pass(NamedTuple):
 
 
 def sample_with_care(
-    engine: Any, attempt: Callable[[Any, Any], Pass], key: Any, size: int
+    engine: Any, attempt: Callable[[Any, Any], Pass], key: Any, target: Target
 ) -> tuple[Pass, list[Finding]]:
-    """The pass to use, and how it came about. `attempt(engine, key)` samples once; `size` numbers in all."""
+    """The pass to use, and how it came about. `attempt(engine, key)` samples `target` once."""
     k_first, k_again, k_fast = split(key, 3)
     found: list[Finding] = []
     if isinstance(engine, Auto):
-        fast, engine = engine.candidates
-        if size > LARGEST:
-            why = f"the posterior has {size} numbers, and beyond {LARGEST} no proposal covers one."
+        fast, engine = engine.candidates(target)
+        title = fast.name.capitalize() if fast.name == "quadrature" else "Importance sampling"
+        if target.size > LARGEST:
+            why = f"the posterior has {target.size} numbers, and beyond {LARGEST} no proposal covers one."
         else:
             done = attempt(fast, k_fast)
             worst, effective = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
@@ -70,10 +72,10 @@ def sample_with_care(
             against = [f for f in done.findings if f.level != "info" and not (f.code == "ess" and effective >= ENOUGH)]
             if not against:
                 good = f"k-hat {worst:.2f}, worth {effective:.0f} draws"
-                text = f"Importance sampling is verified on this posterior: {good}."
+                text = f"{title} is verified on this posterior: {good}."
                 return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
             why = against[0].text
-        text = f"Importance sampling declined, so NUTS sampled this posterior: {why}"
+        text = f"{title} declined, so NUTS sampled this posterior: {why}"
         found.append(Finding("info", "engine", text, "To go there at once: engine='nuts'."))
     done = attempt(engine, k_first)
     careful = _more_careful(engine, done)

@@ -91,7 +91,7 @@ def sample(
     settings, seed = as_engine(engine), as_seed(key)
     bound, data = _bind(model, args)
     target = _target_of(bound, data)
-    done, found = sample_with_care(settings, lambda e, k: _once(e, target, data, k, progress), seed, target.size)
+    done, found = sample_with_care(settings, lambda e, k: _once(e, target, data, k, progress), seed, target)
     return Posterior(
         engine=done.engine,
         draws=done.completed,

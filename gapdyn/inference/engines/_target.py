@@ -25,25 +25,29 @@ class Target:
     model : the model; `model(*args)` states the joint density, with the data among `args`.
     sites : (name, unconstrained shape) of each sampled site, in the order of the vector.
     variances : (size,), a first guess of each number's posterior variance; () for 1 each.
+    given_rest : for sites that are Gaussian given all others, or nearly: their values from standard normal numbers,
+        `given_rest(rest, e, *args) -> ({site: value}, log Jacobian)`, with `sites` their names. None: there are none.
     """
 
     model: Callable[..., None]
     sites: tuple[tuple[str, tuple[int, ...]], ...]
     variances: tuple[float, ...] = ()
+    given_rest: Any = None
 
     @property
     def size(self) -> int:
         """Numbers in all."""
-        return sum(math.prod(shape) for _, shape in self.sites)
+        return _count(self.sites)
+
+    @property
+    def rest(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The sites that the others are given by."""
+        given = () if self.given_rest is None else self.given_rest.sites
+        return tuple(s for s in self.sites if s[0] not in given)
 
     def split(self, x: Any) -> dict[str, Any]:
         """Site -> (..., *shape) of vectors (..., size)."""
-        out, at = {}, 0
-        for name, shape in self.sites:
-            count = math.prod(shape)
-            out[name] = x[..., at : at + count].reshape(*x.shape[:-1], *shape)
-            at += count
-        return out
+        return _split(self.sites, x)
 
     def join(self, z: dict[str, Any]) -> Any:
         """The vector (size,) of sites."""
@@ -62,15 +66,78 @@ class Target:
     def values(self, args: tuple[Any, ...]) -> Callable[[Any], np.ndarray]:
         """x (n, size), NumPy -> log posterior densities (n,), in blocks of one size: compiled once."""
 
-        def of(x: Any) -> np.ndarray:
-            whole = -(-len(x) // BLOCK) * BLOCK
-            padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), self.size))])
-            blocks = [_values(self, jnp.asarray(b, float), args) for b in np.split(padded, whole // BLOCK)]
-            return np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
+        return self.whole(args).values
 
-        return of
+    def whole(self, args: tuple[Any, ...]) -> Collapsed:
+        """The posterior in its own coordinates."""
+        return Collapsed(dataclasses.replace(self, given_rest=None), args)
+
+    def collapsed(self, args: tuple[Any, ...]) -> Collapsed:
+        """The same posterior in coordinates of which the last ones are all but standard normal."""
+        return Collapsed(self, args)
+
+
+@dataclasses.dataclass(frozen=True)
+class Collapsed:
+    """A target's posterior on points (rest, e): e gives the sites of `given_rest` (none: e is empty).
+
+    Where these are exactly Gaussian, its density is that of the rest alone times a standard normal one of e. Where they
+    are not it is the same posterior still, for the Jacobian is in it.
+    """
+
+    target: Target
+    args: tuple[Any, ...]
+
+    @property
+    def size(self) -> int:
+        """Numbers of the rest."""
+        return _count(self.target.rest)
+
+    @property
+    def extra(self) -> int:
+        """Numbers that are all but standard normal."""
+        return self.target.size - self.size
+
+    def values(self, x: Any) -> np.ndarray:
+        """Log densities (n,) at x (n, size + extra)."""
+        return self._in_blocks(x)[:, 0]
+
+    def back(self, x: Any) -> np.ndarray:
+        """The target's own vectors (n, its size) at x (n, size + extra)."""
+        return self._in_blocks(x)[:, 1:]
+
+    def _in_blocks(self, x: Any) -> np.ndarray:
+        whole = -(-len(x) // BLOCK) * BLOCK
+        padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), x.shape[1]))])
+        parts = np.split(padded, whole // BLOCK)
+        blocks = [_at(self.target, jnp.asarray(part, float), self.args) for part in parts]
+        return np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
+
+
+def _count(sites: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
+    return sum(math.prod(shape) for _, shape in sites)
+
+
+def _split(sites: tuple[tuple[str, tuple[int, ...]], ...], x: Any) -> dict[str, Any]:
+    out, at = {}, 0
+    for name, shape in sites:
+        count = math.prod(shape)
+        out[name] = x[..., at : at + count].reshape(*x.shape[:-1], *shape)
+        at += count
+    return out
 
 
 @quick_jit(static_argnums=0)
-def _values(target: Target, x: Any, args: tuple[Any, ...]) -> Any:
-    return jax.vmap(target.log_density(args))(x)
+def _at(target: Target, x: Any, args: tuple[Any, ...]) -> Any:
+    density, count = target.log_density(args), _count(target.rest)
+
+    def one(x: Any) -> Any:
+        if target.given_rest is None:
+            return jnp.append(density(x), x)
+        rest = _split(target.rest, x[:count])
+        given, log_jacobian = target.given_rest(rest, x[count:], *args)
+        full = target.join({**rest, **given})
+        value = density(full) + log_jacobian
+        return jnp.append(jnp.where(jnp.isnan(value), -jnp.inf, value), full)
+
+    return jax.vmap(one)(x)

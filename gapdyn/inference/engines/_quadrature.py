@@ -1,0 +1,41 @@
+"""Quadrature: what is Gaussian given the rest is integrated out exactly, the rest by adaptive importance sampling.
+
+A law's levels enter linearly, so with Gaussian errors and normal priors they are integrated out in closed form. What is
+left, 2 to 9 numbers, is explored as `Importance` does it, and the levels are drawn given them. The weights are those of
+the whole posterior, whatever the priors are, so that nothing is taken on trust.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..._check import InputError
+from ._importance import explore
+from ._result import Sampled
+from ._target import Target
+
+
+@dataclasses.dataclass(frozen=True)
+class Quadrature:
+    """Settings of quadrature.
+
+    Parameters
+    ----------
+    chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
+    rounds : most times that the proposal adapts before draws are taken and judged.
+    """
+
+    chains: int = 4
+    draws: int = 1000
+    rounds: int = 8
+    name = "quadrature"
+
+    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
+        """Sample the posterior."""
+        if target.given_rest is None:
+            raise InputError(
+                "engine 'quadrature': this model has no parameters that are Gaussian given the others (levels of a law "
+                "that is affine in them, with Gaussian errors and normal priors). Use engine='importance'."
+            )
+        return explore(target.collapsed(args), self, key, progress, "quadrature")
