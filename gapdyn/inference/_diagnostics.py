@@ -112,8 +112,9 @@ def _weight_findings(quality: Mapping[str, Any]) -> list[Finding]:
     if not off < CLOSE:
         text = f"The approximation is off by {off:.0%} of a standard deviation in some parameter."
         found.append(Finding("warning", "approximation", text, OTHER))
-    if np.mean(quality["converged"]) < 0.5:
-        text = f"Only {np.mean(quality['converged']):.0%} of the starts converged to a mode."
+    converged = float(np.mean(quality.get("converged", 1.0)))
+    if converged < 0.5:
+        text = f"Only {converged:.0%} of the starts converged to a mode."
         found.append(Finding("warning", "starts", text, OTHER))
     return found
 

@@ -211,12 +211,13 @@ def test_a_second_run_of_the_same_shape_compiles_nothing():
     from gapdyn.inference import _posterior, _predict
     from gapdyn.inference.engines import _target
 
-    programs = (_target._values, _posterior._complete, _predict._curves)
+    programs = (_target._at, _posterior._complete, _predict._curves)
     counts = []
     for seed in (0, 1):
         law = gd.laws.shared_rate(rate=0.3 + 0.2 * seed)
         run = gd.simulate(law, np.linspace(0, 8, 15), noise=0.01, se=0.01, key=seed)
-        fit = gd.fit(run, gd.laws.shared_rate(), key=seed, engine="importance")
+        fit = gd.fit(run, gd.laws.shared_rate(), key=seed)
+        assert fit.engine.name == "quadrature"
         gd.check(fit)
         gd.ceiling(fit)
         counts.append([p.jitted._cache_size() for p in programs])

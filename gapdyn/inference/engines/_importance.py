@@ -73,55 +73,52 @@ class Importance:
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the posterior."""
-        return explore(target.whole(args), self, key, progress, "importance sampling")
-
-
-def explore(aim: Collapsed, engine: Any, key: Any, progress: bool | None, label: str) -> Sampled:
-    """Draws of a posterior by an adapted proposal; `engine` has the settings of `Importance`."""
-    began = time.perf_counter()
-    random = generator(key)
-    with progress_bar(1 + AGAIN * (engine.rounds + 1), label, progress) as bar:
-        middle = np.zeros(aim.extra)
-
-        def density(rest: Any) -> Any:
-            return aim.values(_beside(rest, middle))
-
-        modes = climb(density, best_starts(density, aim.size, STARTS, random))
-        mixture, tries = about(modes), []
-        bar.update(1)
-        for _ in range(AGAIN):
-            mixture = _fitted(aim, mixture, engine.rounds, random, bar)
-            points = _enough(aim, mixture, random, max(engine.chains * engine.draws, ENOUGH))
-            tries.append(points)
+        began, random, aim = time.perf_counter(), generator(key), target.whole(args)
+        with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
+            modes = climb(aim.values, best_starts(aim.values, aim.size, STARTS, random))
             bar.update(1)
-            if points.k < COVERED:
-                break
-            mixture = _adapted(points.x[:, : aim.size], points.log_weight, random)
-        best = min(tries, key=lambda p: p.k)
-        picked = _picked(best, engine.chains * engine.draws, random)
-        x = aim.back(picked).reshape(engine.chains, engine.draws, -1)
+            sampled = explored(aim, about(modes), self, random, bar, EARLY)
+        quality = {**sampled.quality, "converged": np.asarray([modes.converged.mean()])}
+        return Sampled(sampled.x, quality=quality, seconds={"sampling": time.perf_counter() - began})
+
+
+def explored(
+    aim: Collapsed, mixture: Mixture, engine: Any, random: np.random.Generator, bar: Any, early: int = 0
+) -> Sampled:
+    """Draws of a posterior from a first proposal, which adapts; `early` of its rounds are small.
+
+    `engine` has the settings of `Importance`.
+    """
+    tries: list[_Points] = []
+    for _ in range(AGAIN):
+        mixture, first = _fitted(aim, mixture, engine.rounds, early, random, bar)
+        tries.append(_enough(aim, mixture, random, first, max(engine.chains * engine.draws, ENOUGH)))
+        bar.update(1)
+        if tries[-1].k < COVERED:
+            break
+        mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].log_weight, random)
+    best = min(tries, key=lambda p: p.k)
+    picked = _picked(best, engine.chains * engine.draws, random)
     quality = {
         "pareto_k": np.asarray([best.k]),
         "effective": np.asarray([best.worth]),
         "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
-        "converged": np.asarray([modes.converged.mean()]),
     }
-    return Sampled(x, quality=quality, seconds={"sampling": time.perf_counter() - began})
+    return Sampled(aim.back(picked).reshape(engine.chains, engine.draws, -1), quality=quality)
 
 
-def _beside(x: Any, e: Any) -> Any:
-    return np.concatenate([x, np.broadcast_to(e, (len(x), e.shape[-1]))], 1)
-
-
-def _fitted(aim: Collapsed, mixture: Mixture, rounds: int, random: np.random.Generator, bar: Any) -> Mixture:
+def _fitted(
+    aim: Collapsed, mixture: Mixture, rounds: int, early: int, random: np.random.Generator, bar: Any
+) -> tuple[Mixture, tuple[Any, Any]]:
+    """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
     for i in range(rounds):
-        count = FEW if i < EARLY else MANY
-        x, log_weight = _points(aim, mixture, random, count)
+        count = FEW if i < early else MANY
+        x, log_weight = _weighted(aim, mixture, random, count)
         bar.update(1)
         if _effective(log_weight) > GOOD * count:
-            break
-        mixture = _adapted(x[:, : aim.size], log_weight, random)
-    return mixture
+            return mixture, (x, log_weight)
+        mixture = adapted(x[:, : aim.size], log_weight, random)
+    return mixture, _weighted(aim, mixture, random, MANY)
 
 
 def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
@@ -153,12 +150,17 @@ def about(modes: Modes) -> Mixture:
     return Mixture(worth - np.logaddexp.reduce(worth), modes.x[kept], factor_of(WIDER * cov[kept]))
 
 
-def _points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
-    """Points (count, size + extra), the last numbers standard normal, and log weights (count,)."""
+def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
+    """Points (count, size + extra), the last numbers standard normal; log densities of target and proposal (count,)."""
     rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
-    x = _beside(rest, e)
+    x = np.concatenate([rest, e], 1)
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
-    return x, aim.values(x) - mixture.log_prob(rest) - normal
+    return x, aim.values(x) - normal, mixture.log_prob(rest)
+
+
+def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
+    x, log_target, log_proposal = points(aim, mixture, random, count)
+    return x, log_target - log_proposal
 
 
 def _effective(log_weight: Any) -> float:
@@ -166,22 +168,27 @@ def _effective(log_weight: Any) -> float:
     return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
 
 
-def _enough(aim: Collapsed, mixture: Mixture, random: np.random.Generator, draws: int) -> _Points:
-    """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will."""
-    parts = [_points(aim, mixture, random, MANY)]
+def _enough(
+    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, Any], draws: int
+) -> _Points:
+    """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will.
+
+    `first` are the first of them.
+    """
+    parts = [first]
     while True:
         x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
-        points = _Points(x, log_weight, *smooth(log_weight))
-        most, wanted = (PER_DRAW, draws) if points.worth >= ENOUGH else (UTMOST, ENOUGH)
+        found = _Points(x, log_weight, *smooth(log_weight))
+        most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
         room = most * draws - len(x)
-        if points.worth >= draws or room <= 0:
-            return points
-        missing = min(room, int((wanted - points.worth) * len(x) / points.worth))
+        if found.worth >= draws or room <= 0:
+            return found
+        missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
         blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
-        parts = [(x, log_weight), *(_points(aim, mixture, random, MANY) for _ in range(blocks))]
+        parts = [(x, log_weight), *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
 
 
-def _adapted(x: Any, log_weight: Any, random: np.random.Generator) -> Mixture:
+def adapted(x: Any, log_weight: Any, random: np.random.Generator) -> Mixture:
     """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
     weight = np.exp(log_weight - np.max(log_weight))
     weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])

@@ -15,8 +15,10 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     """
     log = np.asarray(log_weights, np.float64)
     log = np.where(np.isfinite(log), log, -np.inf)
-    log = log - np.max(log)
     n = log.size
+    if not np.isfinite(np.max(log)):
+        return np.full(n, 1 / n), np.inf
+    log = log - np.max(log)
     tail = int(min(0.2 * n, 3 * np.sqrt(n)))
     order = np.argsort(log)
     cutoff = max(log[order[-tail - 1]], np.log(np.finfo(np.float64).tiny))

@@ -1,17 +1,21 @@
 """Quadrature: what is Gaussian given the rest is integrated out exactly, the rest by adaptive importance sampling.
 
 A law's levels enter linearly, so with Gaussian errors and normal priors they are integrated out in closed form. What is
-left, 2 to 9 numbers, is explored as `Importance` does it, and the levels are drawn given them. The weights are those of
-the whole posterior, whatever the priors are, so that nothing is taken on trust.
+left, 2 to 7 numbers, is found by annealing and explored by importance sampling, and the levels are drawn given it.
+The weights are those of the whole posterior, so that nothing is taken on trust.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 from ..._check import InputError
-from ._importance import explore
+from ..._random import generator
+from .._progress import progress_bar
+from ._annealing import annealed
+from ._importance import AGAIN, explored
 from ._result import Sampled
 from ._target import Target
 
@@ -38,4 +42,9 @@ class Quadrature:
                 "engine 'quadrature': this model has no parameters that are Gaussian given the others (levels of a law "
                 "that is affine in them, with Gaussian errors and normal priors). Use engine='importance'."
             )
-        return explore(target.collapsed(args), self, key, progress, "quadrature")
+        began, random, aim = time.perf_counter(), generator(key), target.collapsed(args)
+        with progress_bar(1 + AGAIN * (self.rounds + 1), "quadrature", progress) as bar:
+            mixture = annealed(aim, random)
+            bar.update(1)
+            sampled = explored(aim, mixture, self, random, bar)
+        return dataclasses.replace(sampled, seconds={"sampling": time.perf_counter() - began})

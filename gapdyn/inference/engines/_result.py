@@ -15,8 +15,8 @@ class Sampled:
     x : (chain, draw, size).
     stats : name -> (chain, draw): of NUTS `diverging`, `energy`, `n_steps`, `acceptance`, `max_depth` (reached).
     quality : name -> (1,): of weighted draws `pareto_k`, `effective` (draws that they are worth), `log_evidence`, and
-        the share of starts that `converged`. Of an approximation, whose draws are not weighted, in place of `effective`
-        how far it is `off` (in sds, by its weights).
+        the share of starts that `converged`, where there were starts. Of an approximation, whose draws are not
+        weighted, in place of `effective` how far it is `off` (in sds, by its weights).
     seconds : phase -> seconds.
     """
 
