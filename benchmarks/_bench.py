@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+# every compiled program is kept between processes, however small
+KEEP_ALL = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 PACKAGES = ("gapdyn", "jax", "jaxlib", "numpyro", "blackjax", "diffrax", "numpy", "scipy")
 
 

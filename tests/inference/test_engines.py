@@ -198,6 +198,17 @@ def test_importance_sampling_declines_what_it_cannot_do():
     assert "declined" in chosen.findings[0].text
 
 
+def test_auto_keeps_the_better_of_two_that_failed():
+    def many_modes():
+        two = dist.MixtureSameFamily(dist.Categorical(jnp.full(2, 0.5)), dist.Normal(jnp.array([-4.0, 4.0]), 1.0))
+        numpyro.sample("x", two.expand([8]).to_event(1))
+
+    kept = gd.engines.sample(many_modes, key=0, engine=gd.engines.Auto(warmup=100, draws=100))
+    assert kept.engine.name == "importance"
+    assert "NUTS did worse" in kept.findings[0].text
+    assert [f for f in kept.findings if f.level == "warning"]
+
+
 def test_models_that_cannot_be_sampled_are_refused():
     with pytest.raises(gd.InputError, match="site 'k' is discrete"):
         gd.engines.sample(lambda: numpyro.sample("k", dist.Bernoulli(0.5)), key=0)

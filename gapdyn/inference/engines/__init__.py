@@ -17,7 +17,7 @@ from ._svi import SVI as SVI
 from ._target import Target as Target
 
 ALL_ENGINES = {kind.name: kind for kind in (Auto, NUTS, Importance, Quadrature, Laplace, SVI, NumPyroNUTS)}
-_LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1, "steps": 10}
+_LEAST = {"chains": 1, "warmup": 20, "draws": 4, "rounds": 1, "components": 1, "steps": 10}
 
 
 def as_engine(engine: Any) -> Any:

@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ._importance import adapted, points
+from ._exploring import LARGEST, adapted, points
 from ._mixture import Mixture
 from ._target import Collapsed
 
 COUNT = 4096  # points in a stage; with half of them a second mode is lost now and then
 THINNED = 1024  # of them, by weight, that the next stage's proposal is fitted to
 WIDTH = 1.5  # sd of the wide density: twice that of a default prior in most of its coordinates
-SHARE = 0.1  # of the points, effectively, that a stage may leave
+SHARE = 0.2  # of the points, effectively, that a stage may leave
 STAGES = 40
-CAPPED = 20  # weights that are cut to the least of them
 NEVER = -1e300  # log density where there is none
 
 
-def annealed(aim: Collapsed, random: np.random.Generator) -> Mixture:
+def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mixture:
     """A mixture that resembles the posterior on the first `size` numbers of `aim`."""
     size = aim.size
     wide = Mixture(np.zeros(1), np.zeros((1, size)), WIDTH * np.eye(size)[None])
@@ -38,10 +37,10 @@ def annealed(aim: Collapsed, random: np.random.Generator) -> Mixture:
         step = _step(weight, way, 1 - done)
         done += step
         weight = _normalised(done * way + log_wide - log_proposal)
-        weight = np.minimum(weight, np.partition(weight, -CAPPED)[-CAPPED])
+        weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])
         place = (np.arange(THINNED) + random.uniform()) / THINNED
         pick = np.searchsorted(np.cumsum(weight / np.sum(weight))[:-1], place)
-        mixture = adapted(x[pick], np.zeros(THINNED), random)
+        mixture = adapted(x[pick], np.zeros(THINNED), random, components)
         if done >= 1:
             break
     return mixture

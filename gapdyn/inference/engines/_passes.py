@@ -40,6 +40,12 @@ class Pass(NamedTuple):
         return convergence_findings(self.free, self.sampled)
 
     @property
+    def faults(self) -> tuple[int, int]:
+        """Errors and warnings among the findings."""
+        levels = [f.level for f in self.findings]
+        return levels.count("error"), levels.count("warning")
+
+    @property
     def diverged(self) -> float:
         return float(np.mean(self.sampled.stats.get("diverging", 0.0)))
 
@@ -58,37 +64,47 @@ def sample_with_care(
     engine: Any, attempt: Callable[[Any, Any], Pass], key: Any, target: Target
 ) -> tuple[Pass, list[Finding]]:
     """The pass to use, and how it came about. `attempt(engine, key)` samples `target` once."""
-    k_first, k_again, k_fast = split(key, 3)
-    found: list[Finding] = []
-    if isinstance(engine, Auto):
-        fast, engine = engine.candidates(target)
-        title = fast.name.capitalize() if fast.name == "quadrature" else "Importance sampling"
-        if target.size > LARGEST:
-            why = f"the posterior has {target.size} numbers, and beyond {LARGEST} no proposal covers one."
-        else:
-            done = attempt(fast, k_fast)
-            worst, effective = (done.sampled.quality[q].item() for q in ("pareto_k", "effective"))
-            # few draws of many that were found good are a choice, and stay
-            against = [f for f in done.findings if f.level != "info" and not (f.code == "ess" and effective >= ENOUGH)]
-            if not against:
-                good = f"k-hat {worst:.2f}, worth {effective:.0f} draws"
-                text = f"{title} is verified on this posterior: {good}."
-                return done, [Finding("info", "engine", text, "For another: engine='nuts'.")]
-            why = against[0].text
-        text = f"{title} declined, so NUTS sampled this posterior: {why}"
-        found.append(Finding("info", "engine", text, "To go there at once: engine='nuts'."))
+    k_nuts, k_again, k_fast = split(key, 3)
+    if not isinstance(engine, Auto):
+        return _twice_where_asked(engine, attempt, k_nuts, k_again)
+    fast, nuts = engine.candidates(target)
+    title = "Quadrature" if fast.name == "quadrature" else "Importance sampling"
+    tried = None
+    if target.size > LARGEST:
+        why = f"the posterior has {target.size} numbers, and beyond {LARGEST} no proposal covers one."
+    else:
+        tried = attempt(fast, k_fast)
+        worst, effective = (tried.sampled.quality[q].item() for q in ("pareto_k", "effective"))
+        # few draws of many that were found good are a choice, and stay
+        against = [f for f in tried.findings if f.level != "info" and not (f.code == "ess" and effective >= ENOUGH)]
+        if not against:
+            text = f"{title} is verified on this posterior: k-hat {worst:.2f}, worth {effective:.0f} draws."
+            return tried, [Finding("info", "engine", text, "For another: engine='nuts'.")]
+        why = against[0].text
+    done, found = _twice_where_asked(nuts, attempt, k_nuts, k_again)
+    if tried is not None and tried.faults < done.faults:
+        worse = next(f.text for f in done.findings if f.level != "info")
+        text = f"{title} declined ({why.rstrip('.')}) and NUTS did worse ({worse.rstrip('.')}), so these are the draws of the former."
+        return tried, [Finding("info", "engine", text, "A tighter prior on the loosest parameter helps either.")]
+    text = f"{title} declined, so NUTS sampled this posterior: {why}"
+    return done, [Finding("info", "engine", text, "To go there at once: engine='nuts'."), *found]
+
+
+def _twice_where_asked(
+    engine: Any, attempt: Callable[[Any, Any], Pass], k_first: Any, k_again: Any
+) -> tuple[Pass, list[Finding]]:
     done = attempt(engine, k_first)
     careful = _more_careful(engine, done)
     if careful is None:
-        return done, found
+        return done, []
     changes = ", ".join(
         f"{f.name}={getattr(careful, f.name)}"
         for f in dataclasses.fields(engine)
         if getattr(engine, f.name) != getattr(careful, f.name)
     )
     text = f"The first pass was not good enough ({done.doubt}); sampled again with {changes}."
-    found.append(Finding("info", "resampled", text, "To skip the first pass, ask for these settings."))
-    return attempt(careful, k_again), found
+    found = Finding("info", "resampled", text, "To skip the first pass, ask for these settings.")
+    return attempt(careful, k_again), [found]
 
 
 def _more_careful(engine: Any, done: Pass) -> Any:

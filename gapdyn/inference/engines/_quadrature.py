@@ -15,7 +15,7 @@ from ..._check import InputError
 from ..._random import generator
 from .._progress import progress_bar
 from ._annealing import annealed
-from ._importance import AGAIN, explored
+from ._exploring import AGAIN, explored
 from ._result import Sampled
 from ._target import Target
 
@@ -28,11 +28,13 @@ class Quadrature:
     ----------
     chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
     rounds : most times that the proposal adapts before draws are taken and judged.
+    components : of the proposal.
     """
 
     chains: int = 4
     draws: int = 1000
     rounds: int = 8
+    components: int = 12
     name = "quadrature"
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
@@ -44,7 +46,7 @@ class Quadrature:
             )
         began, random, aim = time.perf_counter(), generator(key), target.collapsed(args)
         with progress_bar(1 + AGAIN * (self.rounds + 1), "quadrature", progress) as bar:
-            mixture = annealed(aim, random)
+            mixture = annealed(aim, random, self.components)
             bar.update(1)
             sampled = explored(aim, mixture, self, random, bar)
         return dataclasses.replace(sampled, seconds={"sampling": time.perf_counter() - began})

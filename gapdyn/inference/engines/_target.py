@@ -110,7 +110,8 @@ class Collapsed:
         whole = -(-len(x) // BLOCK) * BLOCK
         padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), x.shape[1]))])
         parts = np.split(padded, whole // BLOCK)
-        blocks = [_at(self.target, jnp.asarray(part, float), self.args) for part in parts]
+        leaves, tree = jax.tree.flatten(self.args)  # once: NumPyro takes its time over a distribution's
+        blocks = [_at(self.target, tree, jnp.asarray(part, float), leaves) for part in parts]
         return np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
 
 
@@ -127,8 +128,9 @@ def _split(sites: tuple[tuple[str, tuple[int, ...]], ...], x: Any) -> dict[str, 
     return out
 
 
-@quick_jit(static_argnums=0)
-def _at(target: Target, x: Any, args: tuple[Any, ...]) -> Any:
+@quick_jit(static_argnums=(0, 1))
+def _at(target: Target, tree: Any, x: Any, leaves: list[Any]) -> Any:
+    args = jax.tree.unflatten(tree, leaves)
     density, count = target.log_density(args), _count(target.rest)
 
     def one(x: Any) -> Any:

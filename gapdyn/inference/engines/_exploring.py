@@ -1,0 +1,143 @@
+"""Importance sampling with an adapted mixture (population Monte Carlo, Cappe et al. 2008), from a first proposal on.
+
+The mixture is fitted to weighted points, which are drawn anew, until there is little to gain; then the draws are picked
+from points by weight. Their k-hat (see `_pareto`) says whether the mixture covers the posterior.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._diagnostics import ENOUGH
+from ._mixture import Mixture, factor_of
+from ._pareto import smooth
+from ._result import Sampled
+from ._target import Collapsed
+
+FEW, MANY = 1024, 6144  # points in a round, early and late
+AGAIN = 3  # times that the whole is tried, each time from all points of the time before
+PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
+REFINEMENTS = 6  # steps of expectation-maximisation in a round
+DEFENSIVE = 0.15  # share of a wide component over all that was seen, lest a tail be lost
+LARGEST = 20  # weights that are cut to the least of them while adapting
+GOOD = 0.6  # effective share of the points beyond which there is nothing to gain
+COVERED = 0.7  # k-hat below which the weights may be trusted
+
+
+class _Points(NamedTuple):
+    """Weighted points: x (points, size), log_weight (points,), the smoothed weights (points,) and their k-hat."""
+
+    x: Any
+    log_weight: Any
+    weight: Any
+    k: float
+
+    @property
+    def worth(self) -> float:
+        """Independent draws that they are worth."""
+        return float(1 / np.sum(self.weight**2))
+
+
+def explored(
+    aim: Collapsed, mixture: Mixture, engine: Any, random: np.random.Generator, bar: Any, early: int = 0
+) -> Sampled:
+    """Draws of a posterior from a first proposal, which adapts; `early` of its rounds are small.
+
+    `engine` has the settings of `Importance`.
+    """
+    tries: list[_Points] = []
+    for _ in range(AGAIN):
+        mixture, first = _fitted(aim, mixture, engine, early, random, bar)
+        tries.append(_enough(aim, mixture, random, first, max(engine.chains * engine.draws, ENOUGH)))
+        bar.update(1)
+        if tries[-1].k < COVERED:
+            break
+        mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].log_weight, random, engine.components)
+    best = min(tries, key=lambda p: p.k)
+    picked = _picked(best, engine.chains * engine.draws, random)
+    quality = {
+        "pareto_k": np.asarray([best.k]),
+        "effective": np.asarray([best.worth]),
+        "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
+    }
+    return Sampled(aim.back(picked).reshape(engine.chains, engine.draws, -1), quality=quality)
+
+
+def _fitted(
+    aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
+) -> tuple[Mixture, tuple[Any, Any]]:
+    """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
+    for i in range(engine.rounds):
+        count = FEW if i < early else MANY
+        x, log_weight = _weighted(aim, mixture, random, count)
+        bar.update(1)
+        if _effective(log_weight) > GOOD * count:
+            return mixture, (x, log_weight)
+        mixture = adapted(x[:, : aim.size], log_weight, random, engine.components)
+    return mixture, _weighted(aim, mixture, random, MANY)
+
+
+def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
+    """`count` of the points, by weight, in random order."""
+    place = (np.arange(count) + random.uniform()) / count
+    return points.x[random.permutation(np.searchsorted(np.cumsum(points.weight)[:-1], place))]
+
+
+def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
+    """Points (count, size + extra), the last numbers standard normal; log densities of target and proposal (count,)."""
+    rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
+    x = np.concatenate([rest, e], 1)
+    normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
+    return x, aim.values(x) - normal, mixture.log_prob(rest)
+
+
+def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
+    x, log_target, log_proposal = points(aim, mixture, random, count)
+    return x, log_target - log_proposal
+
+
+def _effective(log_weight: Any) -> float:
+    weight = np.exp(log_weight - np.max(log_weight))
+    return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
+
+
+def _enough(
+    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, Any], draws: int
+) -> _Points:
+    """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will.
+
+    `first` are the first of them.
+    """
+    parts = [first]
+    while True:
+        x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
+        found = _Points(x, log_weight, *smooth(log_weight))
+        most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
+        room = most * draws - len(x)
+        if found.worth >= draws or room <= 0:
+            return found
+        missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
+        blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
+        parts = [(x, log_weight), *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
+
+
+def adapted(x: Any, log_weight: Any, random: np.random.Generator, components: int) -> Mixture:
+    """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
+    weight = np.exp(log_weight - np.max(log_weight))
+    weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])
+    weight = weight / np.sum(weight)
+    mean = weight @ x
+    whole = (weight[:, None] * (x - mean)).T @ (x - mean)
+    place = (np.arange(components) + random.uniform(size=components)) / components
+    centre = x[np.searchsorted(np.cumsum(weight)[:-1], place)]
+    even = np.full(components, -np.log(components))
+    fitted = Mixture(even, centre, np.repeat(factor_of(0.4 * whole)[None], components, 0))
+    for _ in range(REFINEMENTS):
+        fitted = fitted.improved(x, weight, 0.5 * whole)
+    return Mixture(
+        np.append(fitted.log_weight + np.log1p(-DEFENSIVE), np.log(DEFENSIVE)),
+        np.concatenate([fitted.mean, mean[None]]),
+        np.concatenate([fitted.factor, factor_of(2.5 * whole)[None]]),
+    )
