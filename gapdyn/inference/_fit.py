@@ -57,7 +57,8 @@ def fit(
     Other Parameters
     ----------------
     engine
-        "auto" (importance sampling where it is verified on this posterior, else NUTS), "nuts" (BlackJAX), "importance",
+        "auto" (quadrature or importance sampling where verified on this posterior, else NUTS), "quadrature" (levels
+        integrated out; of laws that are affine in them), "importance", "nuts" (BlackJAX),
         "laplace" and "svi" (the Gaussian at the mode, the nearest one; not corrected), "numpyro_nuts", or settings such
         as `gapdyn.engines.NUTS(draws=4000)`.
     prior

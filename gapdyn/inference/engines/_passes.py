@@ -84,7 +84,8 @@ def sample_with_care(
     done, found = _twice_where_asked(nuts, attempt, k_nuts, k_again)
     if tried is not None and tried.faults < done.faults:
         worse = next(f.text for f in done.findings if f.level != "info")
-        text = f"{title} declined ({why.rstrip('.')}) and NUTS did worse ({worse.rstrip('.')}), so these are the draws of the former."
+        why, worse = why.rstrip("."), worse.rstrip(".")
+        text = f"{title} declined ({why}) and NUTS did worse ({worse}), so these are the draws of the former."
         return tried, [Finding("info", "engine", text, "A tighter prior on the loosest parameter helps either.")]
     text = f"{title} declined, so NUTS sampled this posterior: {why}"
     return done, [Finding("info", "engine", text, "To go there at once: engine='nuts'."), *found]
