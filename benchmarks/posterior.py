@@ -43,14 +43,14 @@ TITLES = {
 PROCESSES = {"pystan": 1, "nutpie": 1, "numpyro_nuts": 2, "numpyro_diffrax": 2}  # the others 4
 
 
-def data() -> tuple[gd.Run, dict[str, Any]]:
-    """The run, and what a program needs to know of it: checkpoints and priors in standard units."""
+def data() -> tuple[gd.Run, dict[str, Any], Any]:
+    """The run, what a program needs to know of it (checkpoints and priors in standard units), and its scale."""
     run = gd.simulate(gd.laws.shared_rate(rate=0.5), np.linspace(0, 9.5, 20), noise=0.005, key=1)
-    _, obs, _ = prepare(run, gd.laws.shared_rate())
+    _, obs, scale = prepare(run, gd.laws.shared_rate())
     starts = {f"start_{x}": float(obs.priors[f"u_{x}0"].distribution.loc) for x in "sv"}
     columns = {k: np.asarray(v).tolist() for k, v in zip(("u_s", "u_v"), np.asarray(obs.y).T, strict=True)}
     plain = {"t": run.t.tolist(), "u_s": run.u_s.tolist(), "u_v": run.u_v.tolist()}
-    return run, {"t": np.asarray(obs.ts).tolist(), **columns, **starts, "run": plain}
+    return run, {"t": np.asarray(obs.ts).tolist(), **columns, **starts, "run": plain}, scale
 
 
 def reference(run: gd.Run, draws: int) -> tuple[dict[str, float], dict[str, float], float]:
@@ -76,7 +76,8 @@ def by_error(report: dict[str, Any], mean: dict[str, float], sd: dict[str, float
 
 def one(name: str, path: Path, repeats: int) -> dict[str, Any]:
     """The figures of a program: of JAX's, second and later processes find what the first one compiled."""
-    command = [sys.executable, str(Path(__file__).with_name("_posterior_peers.py")), name, str(path)]
+    # -P: numba would take coverage.py beside this file for the package of that name
+    command = [sys.executable, "-P", str(Path(__file__).with_name("_posterior_peers.py")), name, str(path)]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": folder, **_bench.KEEP_ALL}
         reports = []
@@ -90,7 +91,7 @@ def one(name: str, path: Path, repeats: int) -> dict[str, Any]:
 
 
 def main(names: list[str], repeats: dict[str, int], long: int) -> dict[str, Any]:
-    run, stated = data()
+    run, stated, scale = data()
     mean, sd, ess = reference(run, long)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -99,12 +100,13 @@ def main(names: list[str], repeats: dict[str, int], long: int) -> dict[str, Any]
         for name in names:
             report = one(name, path, repeats.get(name, repeats["others"]))
             report["worth"] = by_error(report, mean, sd)
-            report["u_s_inf"] = [float(np.mean([r["u_s_inf"] for r in report.pop(k)])) for k in ("means", "sds")]
+            centre, width = (float(np.mean([r["u_s_inf"] for r in report.pop(k)])) for k in ("means", "sds"))
+            report["u_s_inf"] = [centre * scale.size + scale.origin, width * scale.size]
             report["ess_per_s"] = report["min_ess"] / report["warm"]
             report["worth_per_s"] = report["worth"] / report["warm"]
             figures[name] = report
             print(row(name, report), flush=True)
-    return {"repeats": repeats, "reference": {"u_s_inf": [mean["u_s_inf"], sd["u_s_inf"]], "ess": ess}, **figures}
+    return {"repeats": repeats, "reference": {"engine": "nuts", "draws": 4 * long, "ess": ess}, **figures}
 
 
 HEAD = (
