@@ -13,7 +13,8 @@ import gapdyn as gd
 TS = np.linspace(0, 12, 25)
 FAST = ("importance", "quadrature", "laplace", "svi")
 WITHOUT_LEVELS = {"saturating_potential", "neural_potential", "stochastic"}  # that are Gaussian given the rest
-DECLINED = {"pareto_k", "ess", "rhat", "starts", "approximation"}
+SLOW = {"neural_potential", "stochastic"}  # ten minutes and more for 4,000 draws
+DECLINED = {"many_numbers", "pareto_k", "ess", "rhat", "starts", "approximation"}
 
 
 @functools.cache
@@ -28,7 +29,8 @@ def law_of(name: str) -> gd.dynamics.LawSpec:
 
 @functools.cache
 def reference(law: str) -> gd.Fit:
-    engine = gd.engines.NUTS(warmup=1000, draws=4000, target_acceptance=0.95)
+    draws = 4000 if law not in SLOW else 1500
+    engine = gd.engines.NUTS(warmup=1000, draws=draws, target_acceptance=0.95)
     return gd.fit(run_of(law), law_of(law), key=0, engine=engine)
 
 

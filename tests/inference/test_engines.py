@@ -237,11 +237,13 @@ def test_a_second_run_of_the_same_shape_compiles_nothing():
 
 def test_auto_does_not_try_what_has_too_many_numbers():
     def wide():
-        numpyro.sample("x", dist.Normal(0, 1).expand([31]).to_event(1))
+        numpyro.sample("x", dist.Normal(0, 1).expand([11]).to_event(1))
 
     found = gd.engines.sample(wide, key=0, engine=gd.engines.Auto(chains=2, warmup=100, draws=100))
     assert found.engine.name == "nuts"
-    assert "31 numbers" in found.findings[0].text
+    assert "11 numbers" in found.findings[0].text
+    told = gd.engines.sample(wide, key=0, engine="importance")
+    assert told.findings[0].code == "many_numbers"
 
 
 def correlated():

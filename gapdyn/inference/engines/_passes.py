@@ -18,7 +18,7 @@ from ._target import Target
 
 RETRY_SHARE = 0.001  # divergences above this share are worth a second, more careful pass
 CAREFUL = 0.99
-LARGEST = 30  # numbers in a posterior that importance sampling is tried on
+LARGEST = 10  # numbers that importance sampling is trusted with: of 12 it has sds 10 to 15% small at k-hat 0.5
 
 
 class Pass(NamedTuple):
@@ -66,12 +66,13 @@ def sample_with_care(
     """The pass to use, and how it came about. `attempt(engine, key)` samples `target` once."""
     k_nuts, k_again, k_fast = split(key, 3)
     if not isinstance(engine, Auto):
-        return _twice_where_asked(engine, attempt, k_nuts, k_again)
+        done, found = _twice_where_asked(engine, attempt, k_nuts, k_again)
+        return done, [*_too_many(engine, target), *found]
     fast, nuts = engine.candidates(target)
     title = "Quadrature" if fast.name == "quadrature" else "Importance sampling"
     tried = None
     if target.size > LARGEST:
-        why = f"the posterior has {target.size} numbers, and beyond {LARGEST} no proposal covers one."
+        why = f"the posterior has {target.size} numbers, and beyond {LARGEST} a proposal loses its tails."
     else:
         tried = attempt(fast, k_fast)
         worst, effective = (tried.sampled.quality[q].item() for q in ("pareto_k", "effective"))
@@ -89,6 +90,13 @@ def sample_with_care(
         return tried, [Finding("info", "engine", text, "A tighter prior on the loosest parameter helps either.")]
     text = f"{title} declined, so NUTS sampled this posterior: {why}"
     return done, [Finding("info", "engine", text, "To go there at once: engine='nuts'."), *found]
+
+
+def _too_many(engine: Any, target: Target) -> list[Finding]:
+    if engine.name != "importance" or target.size <= LARGEST:
+        return []
+    text = f"Importance sampling of {target.size} numbers (more than {LARGEST}) loses tails that k-hat does not see."
+    return [Finding("warning", "many_numbers", text, "Use engine='nuts', or 'auto'.")]
 
 
 def _twice_where_asked(
