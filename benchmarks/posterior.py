@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ TITLES = {
     "quadrature": "gapdyn quadrature (auto)",
     "quadrature:25000": "gapdyn quadrature, 100,000 draws",
 }
-PROCESSES = {"pystan": 1, "nutpie": 1, "numpyro_nuts": 2, "numpyro_diffrax": 2}  # the others 4
+PROCESSES = {"pystan": 2, "nutpie": 1, "numpyro_nuts": 2, "numpyro_diffrax": 2}  # the others 4
 
 
 def data() -> tuple[gd.Run, dict[str, Any], Any]:
@@ -50,7 +51,7 @@ def data() -> tuple[gd.Run, dict[str, Any], Any]:
     starts = {f"start_{x}": float(obs.priors[f"u_{x}0"].distribution.loc) for x in "sv"}
     columns = {k: np.asarray(v).tolist() for k, v in zip(("u_s", "u_v"), np.asarray(obs.y).T, strict=True)}
     plain = {"t": run.t.tolist(), "u_s": run.u_s.tolist(), "u_v": run.u_v.tolist()}
-    return run, {"t": np.asarray(obs.ts).tolist(), **columns, **starts, "run": plain}, scale
+    return run, {"t": np.asarray(obs.ts).tolist(), **columns, **starts, "run": plain, "nonce": time.time_ns()}, scale
 
 
 def reference(run: gd.Run, draws: int) -> tuple[dict[str, float], dict[str, float], float]:
@@ -75,7 +76,7 @@ def by_error(report: dict[str, Any], mean: dict[str, float], sd: dict[str, float
 
 
 def one(name: str, path: Path, repeats: int) -> dict[str, Any]:
-    """The figures of a program: of JAX's, second and later processes find what the first one compiled."""
+    """The figures of a program: later processes find what the first one compiled, if a program keeps it."""
     # -P: numba would take coverage.py beside this file for the package of that name
     command = [sys.executable, "-P", str(Path(__file__).with_name("_posterior_peers.py")), name, str(path)]
     with tempfile.TemporaryDirectory() as folder:
