@@ -89,7 +89,7 @@ def convergence_findings(summaries: Mapping[str, Summary], sampled: Sampled) -> 
         effective = sampled.quality.get("effective")
         more = MORE if effective is None or effective.item() >= ENOUGH else OTHER
     worst, rhat = max(((n, s.rhat) for n, s in summaries.items()), key=lambda p: np.nan_to_num(p[1], nan=0.0))
-    if rhat > 1.01:
+    if rhat > 1.01 and not weighted:  # weighted draws are picked independently: there is nothing to agree on
         text = f"R-hat of {worst} is {rhat:.3f} (above 1.01): the chains have not agreed."
         found.append(Finding("error" if rhat > 1.1 else "warning", "rhat", text, more))
     # nobody reports the quantiles of a noise parameter; that its chains agree is asked above
@@ -97,7 +97,7 @@ def convergence_findings(summaries: Mapping[str, Summary], sampled: Sampled) -> 
     fewest, ess = min(law, key=lambda p: p[1])
     if ess < ENOUGH:
         text = f"{fewest} has {ess:.0f} effective draws (below {ENOUGH}): its quantiles are rough."
-        found.append(Finding("warning", "ess", text, more))
+        found.append(Finding("error" if ess < ENOUGH / 10 else "warning", "ess", text, more))
     return found + (_weight_findings(sampled.quality) if weighted else _nuts_findings(sampled.stats))
 
 

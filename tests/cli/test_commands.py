@@ -70,7 +70,7 @@ def test_fit_prints_one_json_object(fitted: tuple[Path, subprocess.CompletedProc
     asked = {"run", "law", "engine", "route", "ceiling", "parameters", "checks", "findings", "seconds"}
     assert set(report) == asked | {"provenance"}
     names = (report["run"], report["law"], report["engine"], report["route"])
-    assert names == ("learning", "shared_rate", "importance", "exact")
+    assert names == ("learning", "shared_rate", "quadrature", "exact")
     for name in ("u_s", "u_v", "gap"):
         limit = report["ceiling"][name]
         assert set(limit) == SUMMARY
