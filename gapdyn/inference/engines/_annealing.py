@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ._exploring import LARGEST, adapted, points
-from ._mixture import Mixture
+from ._exploring import adapted, capped, points
+from ._mixture import Mixture, systematic
 from ._target import Collapsed
 
 COUNT = 4096  # points in a stage; with half of them a second mode is lost now and then
@@ -33,29 +33,22 @@ def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mi
         x = x[:, :size]
         log_wide = wide.log_prob(x)
         way = np.nan_to_num(log_target, nan=NEVER, neginf=NEVER) - log_wide
-        weight = _normalised(done * way + log_wide - log_proposal)
-        step = _step(weight, way, 1 - done)
-        done += step
-        weight = _normalised(done * way + log_wide - log_proposal)
-        weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])
-        place = (np.arange(THINNED) + random.uniform()) / THINNED
-        pick = np.searchsorted(np.cumsum(weight / np.sum(weight))[:-1], place)
+        done += _step(done * way + log_wide - log_proposal, way, 1 - done)
+        pick = systematic(capped(done * way + log_wide - log_proposal), THINNED, random)
         mixture = adapted(x[pick], np.zeros(THINNED), random, components)
         if done >= 1:
             break
     return mixture
 
 
-def _normalised(log_weight: Any) -> Any:
-    weight = np.exp(log_weight - np.max(log_weight))
-    return weight / np.sum(weight)
-
-
-def _step(weight: Any, way: Any, left: float) -> float:
-    """How far the points can go along `way` (at most `left`): the conditional effective sample size stays `SHARE`.
+def _step(log_weight: Any, way: Any, left: float) -> float:
+    """How far weighted points can go along `way` (at most `left`): the conditional effective sample size stays `SHARE`.
 
     Zhou, Johansen, Aston (2016), Toward automatic model comparison.
     """
+
+    weight = np.exp(log_weight - np.max(log_weight))
+    weight = weight / np.sum(weight)
 
     def share(step: float) -> float:
         more = np.exp(step * (way - np.max(way)))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._diagnostics import ENOUGH
-from ._mixture import Mixture, factor_of
+from ._mixture import Mixture, factor_of, systematic
 from ._pareto import smooth
 from ._result import Sampled
 from ._target import Collapsed
@@ -81,8 +81,7 @@ def _fitted(
 
 def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
     """`count` of the points, by weight, in random order."""
-    place = (np.arange(count) + random.uniform()) / count
-    return points.x[random.permutation(np.searchsorted(np.cumsum(points.weight)[:-1], place))]
+    return points.x[random.permutation(systematic(points.weight, count, random))]
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
@@ -123,11 +122,16 @@ def _enough(
         parts = [(x, log_weight), *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
 
 
-def adapted(x: Any, log_weight: Any, random: np.random.Generator, components: int) -> Mixture:
-    """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
+def capped(log_weight: Any) -> Any:
+    """Weights that sum to 1, the largest cut to the least of them."""
     weight = np.exp(log_weight - np.max(log_weight))
     weight = np.minimum(weight, np.partition(weight, -LARGEST)[-LARGEST])
-    weight = weight / np.sum(weight)
+    return weight / np.sum(weight)
+
+
+def adapted(x: Any, log_weight: Any, random: np.random.Generator, components: int) -> Mixture:
+    """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
+    weight = capped(log_weight)
     mean = weight @ x
     whole = (weight[:, None] * (x - mean)).T @ (x - mean)
     place = (np.arange(components) + random.uniform(size=components)) / components

@@ -35,8 +35,7 @@ class Mixture(NamedTuple):
 
     def sample(self, random: np.random.Generator, count: int) -> Any:
         """(count, size) in random order; each component gets its share, to one draw."""
-        place = (np.arange(count) + random.uniform()) / count
-        which = np.searchsorted(np.cumsum(np.exp(self.log_weight))[:-1], place)
+        which = systematic(np.exp(self.log_weight), count, random)
         e = random.standard_normal((count, self.mean.shape[-1]))
         e *= np.sqrt(NU / random.chisquare(NU, (count, 1)))
         edges = np.searchsorted(which, np.arange(len(self.mean) + 1))
@@ -58,6 +57,12 @@ class Mixture(NamedTuple):
         cov = (scatter + held * spread) / (total + held)[:, None, None]
         log_weight = np.log(total + held / len(self.log_weight))
         return Mixture(log_weight - logsumexp(log_weight), mean, factor_of(cov))
+
+
+def systematic(weight: Any, count: int, random: np.random.Generator) -> Any:
+    """Indices (count,), rising: each as often as its weight says, to one; `weight` sums to 1."""
+    place = (np.arange(count) + random.uniform()) / count
+    return np.searchsorted(np.cumsum(weight)[:-1], place)
 
 
 def factor_of(cov: Any) -> Any:

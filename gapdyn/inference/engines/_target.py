@@ -65,7 +65,6 @@ class Target:
 
     def values(self, args: tuple[Any, ...]) -> Callable[[Any], np.ndarray]:
         """x (n, size), NumPy -> log posterior densities (n,), in blocks of one size: compiled once."""
-
         return self.whole(args).values
 
     def whole(self, args: tuple[Any, ...]) -> Collapsed:
