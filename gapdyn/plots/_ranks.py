@@ -57,6 +57,7 @@ def ranks(calibration: Calibration, *, size: str = "notebook") -> Figure:
         share = np.repeat(np.arange(n + 1) / n, 2)
         ax.plot(x, share - x, color=VERMILLION if wrong else BLUE, lw=chosen.pen, zorder=3)
         ax.set_xlim(0, 1)
+        ax.margins(y=0.12)
     for ax in axes.ravel()[len(names) :]:
         ax.set_visible(False)
     handles = [Line2D([], [], color=BLUE, lw=chosen.pen), Patch(color=PALE, alpha=0.5, lw=0)]
