@@ -34,6 +34,7 @@ SITES = ("rate", "rho", "gap_inf", "u_s0", "u_v0", "sigma", "shared_s", "shared_
 
 def main(dataset: str, warmup: int, draws: int) -> None:
     ours, obs, scale = prepare(gd.datasets.load(dataset), gd.laws.shared_rate())
+    obs = obs.unpadded()
 
     def field(t, y, args):
         alpha, beta, gap_inf = args

@@ -48,6 +48,7 @@ def data() -> tuple[gd.Run, dict[str, Any], Any]:
     """The run, what a program needs to know of it (checkpoints and priors in standard units), and its scale."""
     run = gd.simulate(gd.laws.shared_rate(rate=0.5), np.linspace(0, 9.5, 20), noise=0.005, key=1)
     _, obs, scale = prepare(run, gd.laws.shared_rate())
+    obs = obs.unpadded()
     starts = {f"start_{x}": float(obs.priors[f"u_{x}0"].distribution.loc) for x in "sv"}
     columns = {k: np.asarray(v).tolist() for k, v in zip(("u_s", "u_v"), np.asarray(obs.y).T, strict=True)}
     plain = {"t": run.t.tolist(), "u_s": run.u_s.tolist(), "u_v": run.u_v.tolist()}
@@ -124,6 +125,11 @@ def row(name: str, f: dict[str, Any]) -> str:
         f"| {TITLES[name]} | {f['cold']:.1f} s | {cached} | {f['warm']:.3f} s | {f['ess_per_s']:,.0f} "
         f"| {f['worth_per_s']:,.0f} | {k} | {f['u_s_inf'][0]:.4f} ± {f['u_s_inf'][1]:.4f} |"
     )
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    return "\n".join([HEAD, *(row(name, result[name]) for name in TITLES if name in result)])
 
 
 if __name__ == "__main__":

@@ -126,7 +126,8 @@ def plan(
     if name == "fixed" and steps is None:
         known = np.unique(np.append(np.asarray(ts, np.float64), t0))
         longest, span = np.max(np.diff(known), initial=0.0), known[-1] - known[0]
-        steps = int(np.ceil(fine * longest / span)) if span > 0 else 1
+        asked = fine * longest / span if span > 0 else 1.0
+        steps = 2 ** max(0, int(np.ceil(np.log2(asked))))  # few numbers: each is a program of its own
     return Route(name, steps or 0)
 
 

@@ -20,20 +20,26 @@ from ..dynamics._solve import Route, along, plan
 from ._held import Held
 from ._kalman import PathErrors
 from ._likelihood import CheckpointErrors, Likelihood, common_course
+from ._padding import padded
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
 from .engines._scores import SUFFIX, from_score
 
 SERIES = ("u_s", "u_v")
+BY_CHECKPOINT = ("real", "ts", "y", "mask", "se", "common_se", "corr")
 FINE = 32  # fixed steps over a run: enough for ACCURACY with ten time constants in the run
 # relative errors that a solve inside a sampler may have, far below any measurement's
 ACCURACY = {"exact": 1.0, "map": 1.0, "fixed": 1e-4, "ode": 1e-8}
 
 
 class Observations(NamedTuple):
-    """What a run contributes, in standard units; not-measured entries are 0 where `mask` is False."""
+    """What a run contributes, in standard units; not-measured entries are 0 where `mask` is False.
 
+    Checkpoints are padded to one of few lengths: at the end the last time is repeated, where nothing was measured.
+    """
+
+    real: Any  # (times,), False where padded
     ts: Any  # (times,)
     y: Any  # (times, 2)
     mask: Any  # (times, 2)
@@ -43,6 +49,11 @@ class Observations(NamedTuple):
     priors: dict[str, Held]
     fixed: dict[str, Any]
     constants: dict[str, Any]  # of the law: schedules, a round's length
+
+    def unpadded(self) -> Observations:
+        """The checkpoints alone, as NumPy arrays."""
+        real = np.asarray(self.real)
+        return self._replace(**{name: np.asarray(getattr(self, name))[real] for name in BY_CHECKPOINT})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,23 +236,25 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) 
     mask = np.isfinite(y)
     se = np.nan_to_num(np.stack([run.se_s, run.se_v], -1) / scale.size, nan=0.0)
     common = [common_course(run.t, s / scale.size) for s in (run.se_s, run.se_v)]
+    ts, corr = scale.times(run.t), np.nan_to_num(run.corr, nan=0.0)
     arrays = {
-        "common_se": np.stack(common, -1),
-        "ts": scale.times(run.t),
-        "y": np.where(mask, y, 0.0),
-        "se": se,
-        "corr": np.nan_to_num(run.corr, nan=0.0),
+        "common_se": padded(np.stack(common, -1)),
+        "ts": padded(ts, ts[-1]),
+        "y": padded(np.where(mask, y, 0.0)),
+        "se": padded(se),
+        "corr": padded(corr, corr.mean()),  # what the common errors of the two series have is the mean
     }
     device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
+    flags = {"real": jnp.asarray(padded(np.ones(len(run), bool))), "mask": jnp.asarray(padded(mask))}
     fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
     held = {k: Held(v) for k, v in priors.items()}
     constants = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.constants.items()}
-    return Observations(**device, mask=jnp.asarray(mask), priors=held, fixed=fixed, constants=constants)
+    return Observations(**device, **flags, priors=held, fixed=fixed, constants=constants)
 
 
 def measured_anew(obs: Observations, scale: Scale, u_s: Any, u_v: Any) -> Observations:
     """The same checkpoints with other values (times,), in the run's units; priors and errors stay what they are."""
-    y = (np.stack([u_s, u_v], -1) - scale.origin) / scale.size
+    y = padded((np.stack([u_s, u_v], -1) - scale.origin) / scale.size)
     return obs._replace(y=jnp.asarray(np.where(np.asarray(obs.mask), y, 0.0), float))
 
 

@@ -58,5 +58,5 @@ def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, k
     }
     # a density of u is one of standard u divided by the size, once for each measured entry
     jacobian = np.sum(np.asarray(obs.mask), -1) * np.log(scale.size)
-    log_lik = np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian
+    log_lik = (np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian)[..., np.asarray(obs.real)]
     return Completed(draws, log_lik, scale.from_standard("u_s0", np.reshape(last, shape)))

@@ -15,6 +15,7 @@ from .._random import as_key, generator, split
 from ..dynamics._solve import Route
 from ._kalman import PathErrors
 from ._model import Model, Observations
+from ._padding import padded
 from ._scale import Scale
 
 
@@ -119,41 +120,46 @@ def curves(
     ts = np.asarray(ts, np.float64)
     standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in draws.items()}
     count = len(next(iter(standard.values())))
-    at = _observations_at(obs, scale.times(ts))
-    path = _path(obs, np.asarray(at.ts), seen) if model.wanders else None
-    route = model.plan(np.asarray(at.ts if path is None else path.obs.ts), at)
-    chance = _Chance.of(key, count, len(ts), standard.get("nu"), path is not None)
+    obs = obs.unpadded()
+    at = _observations_at(obs, padded(scale.times(ts), scale.times(ts[-1])))
+    path = _path(obs, at.ts, seen) if model.wanders else None
+    route = model.plan(at.ts if path is None else path.obs.ts, at)
+    chance = _Chance.of(key, count, len(at.ts), standard.get("nu"), path is not None)
     shares = jnp.asarray(_PROMPTS[prompts], float)
     mean, rep, ok = _curves(model, route, standard, at, shares, path, jax.tree.map(jnp.asarray, chance))
-    mean, rep = np.asarray(mean, np.float64), np.asarray(rep, np.float64)
+    mean, rep = (np.asarray(x, np.float64)[:, : len(ts)] for x in (mean, rep))
     parts = [scale.origin + scale.size * a[:, :, i] for a in (mean, rep) for i in (0, 1)]
     return Curves(ts, *parts, ok=np.asarray(ok))
 
 
 def _path(obs: Observations, ts: np.ndarray, seen: bool) -> _Path:
-    known = np.asarray(obs.ts)
-    grid = np.union1d(known, ts)
+    grid = np.union1d(obs.ts, ts)
+    grid = padded(grid, grid[-1])
     y, mask = np.zeros((len(grid), 2)), np.zeros((len(grid), 2), bool)
-    there = np.searchsorted(grid, known)
-    y[there], mask[there] = np.asarray(obs.y), np.asarray(obs.mask) & seen
-    at = _observations_at(obs, grid)._replace(y=jnp.asarray(y, float), mask=jnp.asarray(mask))
-    # a checkpoint's own errors, not those interpolated across values that were not measured
-    at = at._replace(se=at.se.at[there].set(obs.se))
-    return _Path(at, jnp.asarray(np.searchsorted(grid, ts)))
+    there = np.searchsorted(grid, obs.ts)
+    y[there], mask[there] = obs.y, obs.mask & seen
+    at = _observations_at(obs, grid)
+    at.se[there] = obs.se  # a checkpoint's own errors, not those interpolated across values that were not measured
+    return _Path(at._replace(y=_floats(y), mask=mask), np.searchsorted(grid, ts))
 
 
 def _observations_at(obs: Observations, ts: np.ndarray) -> Observations:
-    known, se, mask, common = (np.asarray(x) for x in (obs.ts, obs.se, obs.mask, obs.common_se))
-    measured = mask.any(0)
+    """Observations without data at `ts`, NumPy, from unpadded ones."""
+    known, measured = obs.ts, obs.mask.any(0)
     at = np.zeros((2, len(ts), 2))
     for j in np.flatnonzero(measured):  # between checkpoints linear, beyond them as at the nearest one
-        at[0, :, j] = np.interp(ts, known[mask[:, j]], se[mask[:, j], j])
-        at[1, :, j] = np.interp(ts, known, common[:, j])
+        at[0, :, j] = np.interp(ts, known[obs.mask[:, j]], obs.se[obs.mask[:, j], j])
+        at[1, :, j] = np.interp(ts, known, obs.common_se[:, j])
     return obs._replace(
-        ts=jnp.asarray(ts, float),
-        y=jnp.zeros((len(ts), 2)),
-        mask=jnp.broadcast_to(jnp.asarray(measured), (len(ts), 2)),
-        se=jnp.asarray(at[0], float),
-        common_se=jnp.asarray(at[1], float),
-        corr=jnp.asarray(np.interp(ts, known, np.asarray(obs.corr)), float),
+        real=np.ones(len(ts), bool),
+        ts=_floats(ts),
+        y=_floats(np.zeros((len(ts), 2))),
+        mask=np.tile(measured, (len(ts), 1)),
+        se=_floats(at[0]),
+        common_se=_floats(at[1]),
+        corr=_floats(np.interp(ts, known, obs.corr)),
     )
+
+
+def _floats(x: Any) -> np.ndarray:
+    return np.array(x, jnp.result_type(float))

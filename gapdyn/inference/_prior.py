@@ -59,7 +59,7 @@ def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dis
 
 
 def _at(x: float) -> Any:
-    return jnp.asarray(x, float)
+    return np.asarray(x, jnp.result_type(float))  # NumPyro checks it on the spot: with NumPy nothing is compiled for that
 
 
 def _above_one(excess: dist.Distribution) -> dist.Distribution:

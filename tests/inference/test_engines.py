@@ -219,7 +219,7 @@ def test_models_that_cannot_be_sampled_are_refused():
         gd.engines.sample(3, key=0)
 
 
-def test_a_second_run_of_the_same_shape_compiles_nothing():
+def test_a_second_run_of_about_the_same_length_compiles_nothing():
     from gapdyn.inference import _posterior, _predict
     from gapdyn.inference.engines import _target
 
@@ -227,7 +227,7 @@ def test_a_second_run_of_the_same_shape_compiles_nothing():
     counts = []
     for seed in (0, 1):
         law = gd.laws.shared_rate(rate=0.3 + 0.2 * seed)
-        run = gd.simulate(law, np.linspace(0, 8, 15), noise=0.01, se=0.01, key=seed)
+        run = gd.simulate(law, np.linspace(0, 8, 15 - 2 * seed), noise=0.01, se=0.01, key=seed)
         fit = gd.fit(run, gd.laws.shared_rate(), key=seed)
         assert fit.engine.name == "quadrature"
         gd.check(fit)

@@ -41,9 +41,7 @@ class Laplace:
         random, values = generator(key), target.values(args)
         with progress_bar(1, "Laplace's approximation", progress) as bar:
             mode, factor, converged = highest(values, target.size, random)
-            e = random.standard_normal((self.chains * self.draws, target.size))
-            x = mode + e @ factor.T
-            log_density = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1) - np.sum(np.log(np.diag(factor)))
+            x, log_density = gaussian(mode, factor, self.chains * self.draws, random)
             log_weight = values(x) - log_density
             bar.update(1)
         quality = {**how_far_off(x, log_weight), "converged": np.asarray([converged])}
@@ -56,6 +54,13 @@ def highest(values: Any, size: int, random: np.random.Generator) -> tuple[Any, A
     modes = climb(values, best_starts(values, size, STARTS, random))
     best = int(np.argmax(np.nan_to_num(modes.log_evidence, nan=-np.inf, posinf=-np.inf)))
     return modes.x[best], factor_of(modes.covariance[best]), float(modes.converged.mean())
+
+
+def gaussian(mean: Any, factor: Any, count: int, random: np.random.Generator) -> tuple[Any, Any]:
+    """Draws (count, size) of a Gaussian and their log densities (count,); `factor` is triangular."""
+    e = random.standard_normal((count, len(mean)))
+    log_density = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1) - np.sum(np.log(np.abs(np.diag(factor))))
+    return mean + e @ factor.T, log_density
 
 
 def how_far_off(x: Any, log_weight: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import dataclasses
 import time
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -17,9 +18,10 @@ import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.distributions import constraints
 
+from ..._compile import quick_jit
 from ..._random import as_key, generator, split
 from .._progress import progress_bar
-from ._laplace import highest, how_far_off
+from ._laplace import gaussian, highest, how_far_off
 from ._result import Sampled
 from ._target import Target
 
@@ -44,38 +46,41 @@ class SVI:
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
         """Sample the approximation."""
-        import optax
-        from numpyro.infer import SVI as Fitter
-        from numpyro.infer import Trace_ELBO
-        from numpyro.infer.autoguide import AutoMultivariateNormal
-        from numpyro.infer.initialization import init_to_value
-
         began = time.perf_counter()
         k_start, k_fit, k_draw = split(key, 3)
         values = target.values(args)
         with progress_bar(1, "variational inference", progress) as bar:
             mode, factor, converged = highest(values, target.size, generator(k_start))
-
-            def model(mode: Any, factor: Any, *args: Any) -> None:
-                """The posterior in coordinates in which Laplace's approximation is standard normal."""
-                flat = dist.ImproperUniform(constraints.real_vector, (), (target.size,))
-                w = numpyro.sample("w", flat)
-                with handlers.block():  # the sites inside are not this model's
-                    value = target.log_density(args)(mode + factor @ w)
-                numpyro.factor("posterior", value)
-
-            start = init_to_value(values={"w": jnp.zeros(target.size)})
-            guide = AutoMultivariateNormal(model, init_loc_fn=start, init_scale=1.0)
-            optimizer = optax.adam(optax.cosine_decay_schedule(RATE, self.steps))
-            fitter = Fitter(model, guide, optimizer, Trace_ELBO(num_particles=PARTICLES))
-            data = (jnp.asarray(mode), jnp.asarray(factor), *args)
-            found = fitter.run(as_key(k_fit), self.steps, *data, progress_bar=False)
-            nearest = guide.get_posterior(found.params)
-            w = nearest.sample(as_key(k_draw), (self.chains * self.draws,))
-            x = mode + np.asarray(w, np.float64) @ factor.T
-            log_density = np.asarray(nearest.log_prob(w), np.float64) - np.sum(np.log(np.diag(factor)))
+            found = _nearest(target, self.steps, as_key(k_fit), jnp.asarray(mode), jnp.asarray(factor), args)
+            mean, factor = (np.asarray(a, np.float64) for a in found)
+            x, log_density = gaussian(mean, factor, self.chains * self.draws, generator(k_draw))
             log_weight = values(x) - log_density
             bar.update(1)
         quality = {**how_far_off(x, log_weight), "converged": np.asarray([converged])}
         seconds = {"sampling": time.perf_counter() - began}
         return Sampled(x.reshape(self.chains, self.draws, -1), quality=quality, seconds=seconds)
+
+
+@quick_jit(static_argnums=(0, 1))
+def _nearest(target: Target, steps: int, key: Any, mode: Any, factor: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Mean and factor of the nearest Gaussian, searched for from one with `mode` and `factor`."""
+    import optax
+    from numpyro.infer import SVI as Fitter
+    from numpyro.infer import Trace_ELBO
+    from numpyro.infer.autoguide import AutoMultivariateNormal
+    from numpyro.infer.initialization import init_to_value
+
+    def model() -> None:
+        """The posterior in coordinates in which the first Gaussian is standard normal."""
+        w = numpyro.sample("w", dist.ImproperUniform(constraints.real_vector, (), (target.size,)))
+        with handlers.block():  # the sites inside are not this model's
+            value = target.log_density(args)(mode + factor @ w)
+        numpyro.factor("posterior", value)
+
+    start = init_to_value(values={"w": jnp.zeros(target.size)})
+    guide = AutoMultivariateNormal(model, init_loc_fn=start, init_scale=1.0)
+    optimizer = optax.adam(optax.cosine_decay_schedule(RATE, steps))
+    fitter = Fitter(model, guide, optimizer, Trace_ELBO(num_particles=PARTICLES))
+    state, _ = jax.lax.scan(lambda s, _: fitter.update(s), fitter.init(key), None, length=steps)
+    nearest = guide.get_posterior(fitter.get_params(state))
+    return mode + factor @ nearest.loc, factor @ nearest.scale_tril
