@@ -7,6 +7,7 @@ draw. It is called in blocks of equal length, so that progress can be shown and 
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -53,6 +54,7 @@ def run(settings: Any, target: Target, args: tuple[Any, ...], key: Any, progress
     steps: _Step = jax.tree.map(lambda *x: np.concatenate(x), *collected)
     kept = settings.draws  # the blocks may begin with the last steps of the warm-up
     x = np.swapaxes(steps.position[-kept:], 0, 1)
+    x = target.collapsed(args).back(x.reshape(-1, target.size)).reshape(x.shape)
     stats = {
         "diverging": steps.diverging[-kept:].T,
         "energy": steps.energy[-kept:].T,
@@ -95,16 +97,28 @@ class _Step(NamedTuple):
     depth: Any
 
 
+def _density(target: Target, args: tuple[Any, ...]) -> Any:
+    """What is sampled: levels that the rest gives are all but standard normal, and no valley to the sampler."""
+    at = target.collapsed_log_density(args)
+    return lambda x: at(x)[0]
+
+
+def _first_variances(target: Target) -> np.ndarray:
+    stated = dict(zip((n for n, _ in target.sites), target.variances, strict=False))
+    rest = [np.full(math.prod(shape), stated.get(n, 1.0)) for n, shape in target.rest]
+    return np.concatenate([*rest, np.ones(target.size - sum(map(len, rest)))])
+
+
 @quick_jit(static_argnums=0)
 def _best_start(target: Target, tries: Any, args: tuple[Any, ...]) -> Any:
     """The densest of (chains, tries, size) random points of each chain: apart from one another, but not absurd."""
-    scores = jax.vmap(jax.vmap(target.log_density(args)))(tries)
+    scores = jax.vmap(jax.vmap(_density(target, args)))(tries)
     return tries[jnp.arange(tries.shape[0]), jnp.argmax(scores, -1)]
 
 
 def _start(target: Target, args: tuple[Any, ...], acceptance: float, chains: int, seed: Any) -> _Carry:
     size = target.size
-    metric = jnp.asarray(np.diag(target.variances or np.ones(size)), float)
+    metric = jnp.asarray(np.diag(_first_variances(target)), float)
     random = generator(seed)
     x = _best_start(target, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), args)
     da_init, _, _ = dual_averaging_adaptation(acceptance)
@@ -118,7 +132,7 @@ def _start(target: Target, args: tuple[Any, ...], acceptance: float, chains: int
 
 @quick_jit(static_argnums=0)
 def _advance(target: Target, acceptance: Any, carry: Any, keys: Any, schedule: Any, args: tuple[Any, ...]) -> Any:
-    density = target.log_density(args)
+    density = _density(target, args)
     kernel: Any = nuts.build_kernel()
     da_init, da_update, da_final = dual_averaging_adaptation(acceptance)
     _, mm_update, mm_final = mass_matrix_adaptation(is_diagonal_matrix=False)

@@ -1,4 +1,7 @@
-"""NUTS by BlackJAX: all chains vmapped, warm-up and sampling in one compiled step (see `_blackjax`)."""
+"""NUTS by BlackJAX: all chains vmapped, warm-up and sampling in one compiled step (see `_blackjax`).
+
+Levels that are Gaussian given the rest are sampled as numbers that are standard normal whatever the rest is.
+"""
 
 from __future__ import annotations
 

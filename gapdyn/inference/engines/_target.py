@@ -63,6 +63,21 @@ class Target:
 
         return jax.jit(safe)
 
+    def collapsed_log_density(self, args: tuple[Any, ...]) -> Callable[[Any], tuple[Any, Any]]:
+        """(rest, e) (size,) -> log posterior density of this point, and the target's own vector (size,)."""
+        density, count = self.log_density(args), _count(self.rest)
+
+        def at(x: Any) -> tuple[Any, Any]:
+            if self.given_rest is None:
+                return density(x), x
+            rest = _split(self.rest, x[:count])
+            given, log_jacobian = self.given_rest(rest, x[count:], *args)
+            full = self.join({**rest, **given})
+            value = density(full) + log_jacobian
+            return jnp.where(jnp.isnan(value), -jnp.inf, value), full
+
+        return at
+
     def values(self, args: tuple[Any, ...]) -> Callable[[Any], np.ndarray]:
         """x (n, size), NumPy -> log posterior densities (n,), in blocks of one size: compiled once."""
         return self.whole(args).values
@@ -129,16 +144,5 @@ def _split(sites: tuple[tuple[str, tuple[int, ...]], ...], x: Any) -> dict[str, 
 
 @quick_jit(static_argnums=(0, 1))
 def _at(target: Target, tree: Any, x: Any, leaves: list[Any]) -> Any:
-    args = jax.tree.unflatten(tree, leaves)
-    density, count = target.log_density(args), _count(target.rest)
-
-    def one(x: Any) -> Any:
-        if target.given_rest is None:
-            return jnp.append(density(x), x)
-        rest = _split(target.rest, x[:count])
-        given, log_jacobian = target.given_rest(rest, x[count:], *args)
-        full = target.join({**rest, **given})
-        value = density(full) + log_jacobian
-        return jnp.append(jnp.where(jnp.isnan(value), -jnp.inf, value), full)
-
-    return jax.vmap(one)(x)
+    at = target.collapsed_log_density(jax.tree.unflatten(tree, leaves))
+    return jax.vmap(lambda x: jnp.append(*at(x)))(x)
