@@ -15,7 +15,7 @@ def padded_length(n: int) -> int:
     while power < n:
         power *= 2
     between = 3 * power // 4
-    return between if LEAST < power and n <= between else power
+    return between if power > LEAST and n <= between else power
 
 
 def padded(x: Any, fill: Any = 0) -> np.ndarray:

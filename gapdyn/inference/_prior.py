@@ -59,7 +59,8 @@ def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dis
 
 
 def _at(x: float) -> Any:
-    return np.asarray(x, jnp.result_type(float))  # NumPyro checks it on the spot: with NumPy nothing is compiled for that
+    # NumPyro checks it on the spot: of NumPy's numbers without compiling
+    return np.asarray(x, jnp.result_type(float))
 
 
 def _above_one(excess: dist.Distribution) -> dist.Distribution:

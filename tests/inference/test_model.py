@@ -203,7 +203,8 @@ def test_a_second_run_of_about_the_same_length_compiles_nothing():
     small = NUTS(chains=2, warmup=20, draws=80)
     sizes = []
     for seed in (0, 1):
-        run = gd.simulate(gd.laws.shared_rate(rate=0.3 + 0.2 * seed), np.linspace(0, 8, 15 - 2 * seed), noise=0.01, key=seed)
+        law, ts = gd.laws.shared_rate(rate=0.3 + 0.2 * seed), np.linspace(0, 8, 15 - 2 * seed)
+        run = gd.simulate(law, ts, noise=0.01, key=seed)
         model, obs, _ = prepare(run, gd.laws.shared_rate())
         small.run(target(model, obs), (obs,), seed)
         sizes.append((_blackjax._advance.jitted._cache_size(), _blackjax._best_start.jitted._cache_size()))
