@@ -72,14 +72,15 @@ def test_few_simulations_are_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", [n for n in gd.laws.ALL_LAWS if n != "lr_clock"])
+@pytest.mark.parametrize("law", gd.laws.ALL_LAWS)
 def test_every_law_is_calibrated_with_auto(law):
-    found = gd.calibrate(gd.laws.ALL_LAWS[law](), LONG, key=1, n=60)
+    more = {"times": [0.0, 4.0, 10.0], "lr": [1.0, 1.0, 0.3]} if law == "lr_clock" else {}
+    found = gd.calibrate(gd.laws.ALL_LAWS[law](**more), LONG, key=1, n=60)
     assert found.passed, str(found)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["importance", "nuts"])
+@pytest.mark.parametrize("engine", ["importance", "quadrature", "nuts"])
 def test_every_engine_is_calibrated(engine):
     found = gd.calibrate(gd.laws.shared_rate(), LONG, key=2, engine=engine, n=100)
     assert found.passed, str(found)

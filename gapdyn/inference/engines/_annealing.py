@@ -29,7 +29,7 @@ def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mi
     wide = Mixture(np.zeros(1), np.zeros((1, size)), WIDTH * np.eye(size)[None])
     mixture, done = wide, 0.0
     for _ in range(STAGES):
-        x, log_target, log_proposal = points(aim, mixture, random, COUNT)
+        x, _, log_target, log_proposal = points(aim, mixture, random, COUNT)
         x = x[:, :size]
         log_wide = wide.log_prob(x)
         way = np.nan_to_num(log_target, nan=NEVER, neginf=NEVER) - log_wide

@@ -27,9 +27,12 @@ COVERED = 0.7  # k-hat below which the weights may be trusted
 
 
 class _Points(NamedTuple):
-    """Weighted points: x (points, size), log_weight (points,), the smoothed weights (points,) and their k-hat."""
+    """Weighted points: x (points, size), the target's own vectors of them, log_weight (points,), the smoothed weights
+    (points,) and their k-hat.
+    """
 
     x: Any
+    own: Any
     log_weight: Any
     weight: Any
     k: float
@@ -62,39 +65,42 @@ def explored(
         "effective": np.asarray([best.worth]),
         "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
     }
-    return Sampled(aim.back(picked).reshape(engine.chains, engine.draws, -1), quality=quality)
+    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality)
 
 
 def _fitted(
     aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
-) -> tuple[Mixture, tuple[Any, Any]]:
+) -> tuple[Mixture, tuple[Any, Any, Any]]:
     """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
     for i in range(engine.rounds):
         count = FEW if i < early else MANY
-        x, log_weight = _weighted(aim, mixture, random, count)
+        first = x, _, log_weight = _weighted(aim, mixture, random, count)
         bar.update(1)
         if _effective(log_weight) > GOOD * count:
-            return mixture, (x, log_weight)
+            return mixture, first
         mixture = adapted(x[:, : aim.size], log_weight, random, engine.components)
     return mixture, _weighted(aim, mixture, random, MANY)
 
 
 def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
-    """`count` of the points, by weight, in random order."""
-    return points.x[random.permutation(systematic(points.weight, count, random))]
+    """The target's own vectors of `count` of the points, by weight, in random order."""
+    return points.own[random.permutation(systematic(points.weight, count, random))]
 
 
-def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
-    """Points (count, size + extra), the last numbers standard normal; log densities of target and proposal (count,)."""
+def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
+    """Points (count, size + extra), the last numbers standard normal; the target's own vectors of them; log densities of
+    target and proposal (count,).
+    """
     rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
     x = np.concatenate([rest, e], 1)
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
-    return x, aim.values(x) - normal, mixture.log_prob(rest)
+    log_target, own = aim.both(x)
+    return x, own, log_target - normal, mixture.log_prob(rest)
 
 
-def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any]:
-    x, log_target, log_proposal = points(aim, mixture, random, count)
-    return x, log_target - log_proposal
+def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
+    x, own, log_target, log_proposal = points(aim, mixture, random, count)
+    return x, own, log_target - log_proposal
 
 
 def _effective(log_weight: Any) -> float:
@@ -103,7 +109,7 @@ def _effective(log_weight: Any) -> float:
 
 
 def _enough(
-    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, Any], draws: int
+    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, Any, Any], draws: int
 ) -> _Points:
     """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will.
 
@@ -111,15 +117,15 @@ def _enough(
     """
     parts = [first]
     while True:
-        x, log_weight = (np.concatenate(a) for a in zip(*parts, strict=True))
-        found = _Points(x, log_weight, *smooth(log_weight))
+        joined = x, _, log_weight = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
+        found = _Points(*joined, *smooth(log_weight))
         most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
         room = most * draws - len(x)
         if found.worth >= draws or room <= 0:
             return found
         missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
         blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
-        parts = [(x, log_weight), *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
+        parts = [joined, *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
 
 
 def capped(log_weight: Any) -> Any:

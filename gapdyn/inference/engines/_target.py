@@ -114,19 +114,22 @@ class Collapsed:
 
     def values(self, x: Any) -> np.ndarray:
         """Log densities (n,) at x (n, size + extra)."""
-        return self._in_blocks(x)[:, 0]
+        return self.both(x)[0]
 
     def back(self, x: Any) -> np.ndarray:
         """The target's own vectors (n, its size) at x (n, size + extra)."""
-        return self._in_blocks(x)[:, 1:]
+        return self.both(x)[1]
 
-    def _in_blocks(self, x: Any) -> np.ndarray:
+    def both(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Log densities (n,) and the target's own vectors (n, its size) at x (n, size + extra)."""
         whole = -(-len(x) // BLOCK) * BLOCK
         padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), x.shape[1]))])
         parts = np.split(padded, whole // BLOCK)
         leaves, tree = jax.tree.flatten(self.args)  # once: NumPyro takes its time over a distribution's
-        blocks = [_at(self.target, tree, jnp.asarray(part, float), leaves) for part in parts]
-        return np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
+        kind = jnp.result_type(float)
+        blocks = [_at(self.target, tree, np.asarray(part, kind), leaves) for part in parts]
+        found = np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
+        return found[:, 0], found[:, 1:]
 
 
 def _count(sites: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
