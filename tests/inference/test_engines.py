@@ -201,8 +201,9 @@ def test_importance_sampling_declines_what_it_cannot_do():
 
 def test_auto_keeps_the_better_of_two_that_failed():
     def many_modes():
-        two = dist.MixtureSameFamily(dist.Categorical(jnp.full(2, 0.5)), dist.Normal(jnp.array([-4.0, 4.0]), 1.0))
-        numpyro.sample("x", two.expand([6]).to_event(1))
+        places = dist.Normal(jnp.array([-4.0, 0.0, 4.0]), 0.5)
+        three = dist.MixtureSameFamily(dist.Categorical(jnp.full(3, 1 / 3)), places)
+        numpyro.sample("x", three.expand([6]).to_event(1))
 
     kept = gd.engines.sample(many_modes, key=0, engine=gd.engines.Auto(warmup=100, draws=250))
     assert kept.engine.name == "importance"

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ._exploring import adapted, capped, points
-from ._mixture import Mixture, systematic
+from ._exploring import FLAT, adapted, points
+from ._mixture import Mixture
 from ._target import Collapsed
 
 COUNT = 4096  # points in a stage; with half of them a second mode is lost now and then
-THINNED = 1024  # of them, by weight, that the next stage's proposal is fitted to
 WIDTH = 1.5  # sd of the wide density: twice that of a default prior in most of its coordinates
 SHARE = 0.2  # of the points, effectively, that a stage may leave
 STAGES = 40
@@ -24,7 +23,7 @@ NEVER = -1e300  # log density where there is none
 
 
 def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mixture:
-    """A mixture that resembles the posterior on the first `size` numbers of `aim`."""
+    """A mixture that resembles the flattened posterior on the first `size` numbers of `aim`."""
     size = aim.size
     wide = Mixture(np.zeros(1), np.zeros((1, size)), WIDTH * np.eye(size)[None])
     mixture, done = wide, 0.0
@@ -33,10 +32,9 @@ def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mi
         x = x[:, :size]
         log_wide = wide.log_prob(x)
         way = np.nan_to_num(log_target, nan=NEVER, neginf=NEVER) - log_wide
-        done += _step(done * way + log_wide - log_proposal, way, 1 - done)
-        pick = systematic(capped(done * way + log_wide - log_proposal), THINNED, random)
-        mixture = adapted(x[pick], np.zeros(THINNED), random, components)
-        if done >= 1:
+        done += _step(done * way + log_wide - log_proposal, way, FLAT - done)
+        mixture = adapted(x, done * way + log_wide - log_proposal, random, components)
+        if done >= FLAT:
             break
     return mixture
 

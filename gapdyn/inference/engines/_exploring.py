@@ -19,21 +19,25 @@ from ._target import Collapsed
 FEW, MANY = 1024, 6144  # points in a round, early and late
 AGAIN = 3  # times that the whole is tried, each time from all points of the time before
 PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
+THINNED = 2048  # of the points, by weight, that a mixture is fitted to
 REFINEMENTS = 6  # steps of expectation-maximisation in a round
 DEFENSIVE = 0.15  # share of a wide component over all that was seen, lest a tail be lost
 LARGEST = 20  # weights that are cut to the least of them while adapting
-GOOD = 0.6  # effective share of the points beyond which there is nothing to gain
+FLAT = 0.5  # power of the target that the proposal resembles: fitted to the target itself it loses the far end of a
+# bent posterior, which no point then visits and no k-hat shows
+GOOD = 0.5  # effective share of the points, for the flattened target, beyond which there is nothing to gain
 COVERED = 0.7  # k-hat below which the weights may be trusted
 
 
 class _Points(NamedTuple):
-    """Weighted points: x (points, size), the target's own vectors of them, log_weight (points,), the smoothed weights
-    (points,) and their k-hat.
+    """Weighted points: x (points, size), the target's own vectors of them, log weights (points,) for the target and for
+    the flattened one, the smoothed weights (points,) for the target and their k-hat.
     """
 
     x: Any
     own: Any
     log_weight: Any
+    flat: Any
     weight: Any
     k: float
 
@@ -57,7 +61,7 @@ def explored(
         bar.update(1)
         if tries[-1].k < COVERED:
             break
-        mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].log_weight, random, engine.components)
+        mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].flat, random, engine.components)
     best = min(tries, key=lambda p: p.k)
     picked = _picked(best, engine.chains * engine.draws, random)
     quality = {
@@ -70,15 +74,15 @@ def explored(
 
 def _fitted(
     aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
-) -> tuple[Mixture, tuple[Any, Any, Any]]:
+) -> tuple[Mixture, tuple[Any, ...]]:
     """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
     for i in range(engine.rounds):
         count = FEW if i < early else MANY
-        first = x, _, log_weight = _weighted(aim, mixture, random, count)
+        first = x, _, _, flat = _weighted(aim, mixture, random, count)
         bar.update(1)
-        if _effective(log_weight) > GOOD * count:
+        if _effective(flat) > GOOD * count:
             return mixture, first
-        mixture = adapted(x[:, : aim.size], log_weight, random, engine.components)
+        mixture = adapted(x[:, : aim.size], flat, random, engine.components)
     return mixture, _weighted(aim, mixture, random, MANY)
 
 
@@ -88,8 +92,8 @@ def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
-    """Points (count, size + extra), the last numbers standard normal; the target's own vectors of them; log densities of
-    target and proposal (count,).
+    """Points (count, size + extra), the last numbers standard normal; the target's own vectors of them; log densities
+    of target and proposal (count,).
     """
     rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
     x = np.concatenate([rest, e], 1)
@@ -98,9 +102,9 @@ def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count:
     return x, own, log_target - normal, mixture.log_prob(rest)
 
 
-def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any]:
+def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
     x, own, log_target, log_proposal = points(aim, mixture, random, count)
-    return x, own, log_target - log_proposal
+    return x, own, log_target - log_proposal, FLAT * log_target - log_proposal
 
 
 def _effective(log_weight: Any) -> float:
@@ -109,7 +113,7 @@ def _effective(log_weight: Any) -> float:
 
 
 def _enough(
-    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, Any, Any], draws: int
+    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, ...], draws: int
 ) -> _Points:
     """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will.
 
@@ -117,8 +121,8 @@ def _enough(
     """
     parts = [first]
     while True:
-        joined = x, _, log_weight = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
-        found = _Points(*joined, *smooth(log_weight))
+        x, own, log_weight, flat = joined = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
+        found = _Points(x, own, log_weight, flat, *smooth(log_weight))
         most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
         room = most * draws - len(x)
         if found.worth >= draws or room <= 0:
@@ -138,6 +142,9 @@ def capped(log_weight: Any) -> Any:
 def adapted(x: Any, log_weight: Any, random: np.random.Generator, components: int) -> Mixture:
     """A mixture that resembles the weighted points: expectation-maximisation from centres among them."""
     weight = capped(log_weight)
+    if len(x) > THINNED:
+        x = x[systematic(weight, THINNED, random)]
+        weight = np.full(THINNED, 1 / THINNED)
     mean = weight @ x
     whole = (weight[:, None] * (x - mean)).T @ (x - mean)
     place = (np.arange(components) + random.uniform(size=components)) / components
