@@ -17,9 +17,7 @@ import time
 import _bench
 
 CHILD = """
-import time
-began = time.perf_counter()
-import contextlib, io, json, sys
+import contextlib, io, json, sys, time
 spent = {}
 
 def timed(name, *modules):

@@ -57,9 +57,9 @@ def highest(values: Any, size: int, random: np.random.Generator) -> tuple[Any, A
 
 
 def gaussian(mean: Any, factor: Any, count: int, random: np.random.Generator) -> tuple[Any, Any]:
-    """Draws (count, size) of a Gaussian and their log densities (count,); `factor` is triangular."""
+    """Draws (count, size) of a Gaussian and their log densities (count,); `factor` is a Cholesky factor."""
     e = random.standard_normal((count, len(mean)))
-    log_density = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1) - np.sum(np.log(np.abs(np.diag(factor))))
+    log_density = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1) - np.sum(np.log(np.diag(factor)))
     return mean + e @ factor.T, log_density
 
 

@@ -118,6 +118,8 @@ class Collapsed:
 
     def back(self, x: Any) -> np.ndarray:
         """The target's own vectors (n, its size) at x (n, size + extra)."""
+        if self.target.given_rest is None:  # they are the points themselves: nothing to compile or evaluate
+            return np.asarray(x, np.float64)
         return self.both(x)[1]
 
     def both(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
