@@ -127,6 +127,11 @@ def row(name: str, f: dict[str, Any]) -> str:
     )
 
 
+def table(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    return "\n".join([HEAD, *(row(name, result[name]) for name in TITLES if name in result)])
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two engines, few seeds, no file: does it run?")

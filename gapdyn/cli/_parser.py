@@ -180,7 +180,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--chains", count(1, 1000), "chains (default 4)", metavar="N")
     add("--warmup", count(20, 1_000_000), "warm-up draws per chain (default 500)", metavar="N")
     add("--draws", count(4, 10_000_000), "draws per chain (default 1000)", metavar="N")
-    care = "nearer 1 takes smaller steps, the remedy for divergences (default 0.9)"
+    care = "nearer 1 takes smaller steps, the remedy for divergences (default 0.95)"
     add("--target-acceptance", number(0, 1, open=True), care, metavar="P")
     _add_seed(parser, 0)
     _add_json(parser)

@@ -125,8 +125,8 @@ def _nuts_findings(stats: Mapping[str, Any]) -> list[Finding]:
     if share > 0:
         text = f"{int(np.sum(stats['diverging']))} of {np.size(stats['diverging'])} draws diverged."
         remedy = (
-            "Sample with smaller steps: engine=gd.engines.NUTS(target_acceptance=0.99); if they stay, give the "
-            "loosest parameter a tighter prior."
+            "Give the loosest parameter a tighter prior, or sample with smaller steps: "
+            "engine=gd.engines.NUTS(target_acceptance=0.995)."
         )
         level = "error" if share > 0.05 else "warning" if share > 0.001 else "info"
         found.append(Finding(level, "divergences", text, remedy))

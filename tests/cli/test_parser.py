@@ -37,7 +37,7 @@ def test_settings_are_those_of_the_engines():
         settings = make()
         assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say
         if settings.name in ("auto", "nuts", "numpyro_nuts"):
-            assert (settings.warmup, settings.target_acceptance) == (500, 0.9)
+            assert (settings.warmup, settings.target_acceptance) == (500, 0.95)
 
 
 # what the library says, what the command line makes of it
@@ -55,7 +55,7 @@ WORDS = [
     ("prior for 'rho': Poisson is discrete", "--prior rho: Poisson is discrete"),
     ("Use route='ode' or route='auto'.", "Use --route ode or --route auto."),
     ("engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000.", "--draws 4000."),
-    ("engine=gd.engines.NUTS(target_acceptance=0.99); if", "--target-acceptance 0.99; if"),
+    ("engine=gd.engines.NUTS(target_acceptance=0.995).", "--target-acceptance 0.995."),
     ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1))", "--prior 'u_s_inf=HalfNormal(1)'"),
     ("likelihood=gd.Likelihood(noise='student_t') lets", "--noise student_t lets"),
     ("try gd.Likelihood(shared=0.0).", "try --shared 0.0."),

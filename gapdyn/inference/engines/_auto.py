@@ -24,7 +24,7 @@ class Auto:
     chains: int = 4
     warmup: int = 500
     draws: int = 1000
-    target_acceptance: float = 0.9
+    target_acceptance: float = 0.95
     name = "auto"
 
     def candidates(self, target: Target) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ class NumPyroNUTS:
     chains: int = 4
     warmup: int = 500
     draws: int = 1000
-    target_acceptance: float = 0.9
+    target_acceptance: float = 0.95
     name = "numpyro_nuts"
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:

@@ -25,7 +25,7 @@ class NUTS:
     chains: int = 4
     warmup: int = 500
     draws: int = 1000
-    target_acceptance: float = 0.9
+    target_acceptance: float = 0.95
     name = "nuts"
 
     def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
