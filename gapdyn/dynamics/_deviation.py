@@ -25,6 +25,7 @@ from ._pieces import all_events
 from ._potential import LinearPotential
 from ._response import ConstantResponse
 from ._shapes import Curve, Line
+from ._smooth import saturation
 
 STEPS = 8  # for the pieces without a closed form
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -79,9 +80,28 @@ def _of_lines(curve: Curve, ts: Times) -> Deviation:
     return Deviation(phi, q)
 
 
+def _of_plain_law(law: GapLaw, diffusion: Any, ts: Times) -> Deviation:
+    """Of the shared-rate law: M = k ((-alpha, alpha), (-beta, beta)) has M^2 = -lambda M, so exp(M t) = 1 + s(t) M with
+    s(t) = (1 - exp(-lambda t))/lambda, and noise that came in is carried on by two integrals of s.
+    """
+    assert isinstance(law.potential, LinearPotential)
+    assert isinstance(law.response, ConstantResponse)
+    a, b = law.potential.k * law.response.a, law.potential.k * law.response.b
+    m = jnp.stack([-a, a, -b, b]).reshape(2, 2)
+    dt = jnp.diff(ts, prepend=law.t0)[:, None]
+    v, w = jnp.asarray((1 + _NODES) / 2, dt.dtype), jnp.asarray(_WEIGHTS / 2, dt.dtype)
+    carried = saturation(a - b, dt * v**2)  # dense where it came in last
+    once, twice = (jnp.sum(2 * dt * v * w * x, 1)[:, None, None] for x in (carried, carried**2))
+    eye, long = jnp.eye(2, dtype=dt.dtype), dt[:, :, None]
+    phi = eye + saturation(a - b, long) * m
+    return Deviation(phi, diffusion**2 * (long * eye + once * (m + m.T) + twice * m @ m.T))
+
+
 def _of_law(law: GapLaw, diffusion: Any, ts: Times) -> Deviation:
     if law.forcing is not None and not law.forcing.multiplicative:
         law = eqx.tree_at(lambda x: x.forcing, law, None)  # additive data move the mean alone
+    if law.forcing is None and law.relaxation is None:
+        return _of_plain_law(law, diffusion, ts)
     flow = exact_flow(law)
 
     def carried(t0: Any, t1: Any, density: Any) -> Array:
@@ -89,7 +109,7 @@ def _of_law(law: GapLaw, diffusion: Any, ts: Times) -> Deviation:
 
         def end(y: Array) -> Array:
             if flow is not None:
-                return jnp.stack(flow(law, (y[0], y[1]), t1 - t0, density))
+                return jnp.stack(flow(law, (y[0], y[1]), t0, t1 - t0, density))
             moved = eqx.tree_at(lambda x: (x.t0, x.u_s0, x.u_v0), law, (t0, y[0], y[1]))
             u_s, u_v, _ = integrate_fixed(moved, t1[None], STEPS)
             return jnp.stack([u_s[0], u_v[0]])

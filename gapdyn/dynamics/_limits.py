@@ -179,7 +179,7 @@ def _moved(law: GapLaw, y: tuple[Any, Any], elapsed: Any) -> tuple[tuple[Any, An
     """The state after a time on the law's own clock without external data, and its numerical error."""
     flow = exact_flow(_unforced(law))
     if flow is not None:
-        return flow(_unforced(law), y, elapsed, jnp.zeros(())), jnp.zeros(())
+        return flow(_unforced(law), y, law.t0, elapsed, jnp.zeros(())), jnp.zeros(())
     own = GapLaw(law.potential, ConstantResponse(*_constants(law.response, 0.0)), *y, relaxation=law.relaxation)
     u_s, u_v, error = integrate_fixed(own, elapsed[None], MANY)
     return (u_s[0], u_v[0]), error

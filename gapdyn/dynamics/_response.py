@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from .._typing import Array, Float, Scalar, ScalarLike
@@ -54,10 +55,10 @@ class ConstantResponse(AbstractResponse):
 
 
 class DriftingResponse(AbstractResponse):
-    """Constant alpha, and beta = alpha rho (1 + (t - t0)/tau)^q: the verifier's share drifts.
+    """Constant alpha, and beta = alpha rho (1 + (t - t0)/tau)^q, at most alpha: the verifier's share drifts.
 
-    With q < 0 the verifier falls behind and every run has a ceiling; with q > 0 its share passes 1 one day, and the gap
-    grows again.
+    With q < 0 the verifier falls behind and every run has a ceiling. With q > 0 it catches up until it falls as fast as
+    the solver; the gap then stays what it is, and both fall on.
     """
 
     a: Scalar = eqx.field(converter=number)
@@ -70,7 +71,28 @@ class DriftingResponse(AbstractResponse):
         return self.a
 
     def beta(self, t: ScalarLike) -> Scalar:
-        return self.a * self.rho * jnp.exp(self.q * jnp.log1p((t - self.t0) / self.tau))
+        return self.a * jnp.minimum(self.rho * jnp.exp(self.q * jnp.log1p((t - self.t0) / self.tau)), 1.0)
+
+    @property
+    def breaks(self) -> Float[Array, " breaks"]:
+        """The corner at which the share reaches 1."""
+        level = jax.lax.stop_gradient(self.level)
+        return jnp.where(jnp.isfinite(level), level, self.t0)[None]
+
+    @property
+    def level(self) -> Scalar:
+        """The time at which the share reaches 1; infinite where it does not."""
+        rises = (self.q > 0) & (self.rho > 0)
+        power = -jnp.log(jnp.where(rises, self.rho, 1.0)) / jnp.where(rises, self.q, 1.0)
+        return jnp.where(rises, self.t0 + self.tau * jnp.expm1(jnp.minimum(power, 300.0)), jnp.inf)
+
+    def share(self, t0: ScalarLike, t1: ScalarLike) -> Scalar:
+        """Integral of beta/alpha from t0 to t1."""
+        # where the share is 1 the integral does not depend on when it got there, to first order: no gradient
+        level = jax.lax.stop_gradient(self.level)
+        ends = jnp.minimum(t0, level), jnp.minimum(t1, level)
+        drift = PowerClock(self.tau, -self.q, self.t0)  # its speed is the share over that of the start
+        return self.rho * drift.elapsed(*ends) + (t1 - ends[1]) - (t0 - ends[0])
 
 
 class AbstractClock(eqx.Module):

@@ -184,12 +184,13 @@ def drifting_response(
     *, tau: Any = None, q: Any = None, rate: Any = None, rho: Any = None, gap_inf: Any = None, u_s0: Any = None,
     u_v0: Any = None, alpha: Any = None, forcing: Any = None,
 ) -> LawSpec:  # fmt: skip
-    """The ratio drifts, rho(t) = rho (1 + t/tau)^q: with q < 0 the verifier falls behind. q = 0 is the shared-rate law.
+    """The ratio drifts, rho(t) = rho (1 + t/tau)^q: the verifier falls behind (q < 0) or catches up (q > 0). q = 0 is
+    the shared-rate law.
 
     Parameters
     ----------
     tau : > 0, time.
-    q : exponent. For q > 0 the ratio passes 1 one day, and there is no limit; the default prior has q < 0.
+    q : exponent. For q > 0 the ratio reaches 1 one day and stays there, and there is no limit.
     rate, rho : at the start.
     gap_inf, u_s0, u_v0, alpha, forcing : see the module.
     """
