@@ -16,12 +16,15 @@ from ._check import InputError as InputError
 
 if TYPE_CHECKING:
     from . import plots as plots
+    from .criticism import Backtest as Backtest
     from .criticism import Calibration as Calibration
     from .criticism import Check as Check
+    from .criticism import backtest as backtest
     from .criticism import calibrate as calibrate
     from .criticism import check as check
     from .criticism import exponential_fit as exponential_fit
     from .criticism import prior_check as prior_check
+    from .criticism import rivals as rivals
     from .data import Fleet as Fleet
     from .data import Run as Run
     from .data import datasets as datasets
@@ -52,7 +55,20 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(("Calibration", "Check", "calibrate", "check", "exponential_fit", "prior_check"), "criticism"),
+    **dict.fromkeys(
+        (
+            "Backtest",
+            "Calibration",
+            "Check",
+            "backtest",
+            "calibrate",
+            "check",
+            "exponential_fit",
+            "prior_check",
+            "rivals",
+        ),
+        "criticism",
+    ),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

@@ -72,6 +72,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from ._simulate import run
     elif arguments.command == "forecast":
         from ._forecast import run
+    elif arguments.command == "backtest":
+        from ._backtest import run
     elif arguments.command == "laws":
         from ._laws import run
     elif arguments.command == "demo":

@@ -7,11 +7,25 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._check import InputError
-from ._names import CLOCKS, CURVES, ENGINES, EXCESSES, FORCINGS, IN_ROUNDS, LAWS, NOISES, ROUTES, SCHEDULES, UNITS
+from ._names import (
+    CLOCKS,
+    CURVES,
+    ENGINES,
+    EXCESSES,
+    FORCINGS,
+    IN_ROUNDS,
+    LAWS,
+    NOISES,
+    RESIDUALS,
+    ROUTES,
+    SCHEDULES,
+    UNITS,
+)
 from ._values import (
     Named,
     assignment,
     count,
+    counts,
     delimiter,
     number,
     number_assignment,
@@ -120,6 +134,16 @@ def build() -> argparse.ArgumentParser:
     when.add_argument("--at", type=times, metavar="T1,T2,..", help="times to forecast, in the run's clock")
     when.add_argument("--to", type=number(), metavar="T", help="ten times from the last checkpoint to T")
 
+    backtest = add("backtest", "which law predicts: fitted to a run's beginnings, judged on what came later")
+    _add_run(backtest)
+    known = "checkpoints to fit, one number or several"
+    backtest.add_argument("--train", type=counts, required=True, metavar="N[,N2..]", help=known)
+    every = one_of("law", ("all", *LAWS, *CURVES))
+    which = f"a law or a curve, see gapdyn laws, or all usual rivals, weighted {_DEFAULT}"
+    backtest.add_argument("--law", type=every, default="all", metavar="NAME", help=which)
+    _add_seed(backtest, 0)
+    _add_json(backtest)
+
     laws = add("laws", "what can be fitted: equations, parameters, default priors, sources")
     laws.add_argument("name", type=text, nargs="?", metavar="NAME", help="a law, curve or forcing, in full")
     _add_json(laws)
@@ -173,6 +197,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--noise", one_of("noise", NOISES), f"{_or(NOISES)} {_DEFAULT}", default=NOISES[0])
     one = "one noise (sigma) of u_s and u_v, or two (sigma_s, sigma_v)"
     add("--excess", one_of("excess", EXCESSES), f"{_or(EXCESSES)}: {one} {_DEFAULT}", default=EXCESSES[0])
+    kept = "whether excess noise is fresh at every checkpoint"
+    add("--residuals", one_of("residuals", RESIDUALS), f"{_or(RESIDUALS)}: {kept} {_DEFAULT}", default=RESIDUALS[0])
     part = "part of se^2 common to all checkpoints, in [0,1] (default inferred)"
     add("--shared", share, part, default="infer", metavar="C")
     add("--engine", one_of("engine", ENGINES), f"{_or(ENGINES)} {_DEFAULT}", default=ENGINES[0])

@@ -37,7 +37,7 @@ def read(arguments: argparse.Namespace) -> Any:
             columns=arguments.column or None,
             delimiter=arguments.delimiter,
         )
-    if not run.measured and not arguments.series:
+    if not run.measured and not getattr(arguments, "series", None):
         remedy = "Log one of them, or name its column: --column u_s=NAME."
         raise InputError(f"{arguments.file}: run {run.name!r} measures neither u_s nor u_v. {remedy}")
     _check_size(arguments, run)
@@ -46,7 +46,7 @@ def read(arguments: argparse.Namespace) -> Any:
 
 def _check_size(arguments: argparse.Namespace, run: Any) -> None:
     """Settings that no memory holds end here, rather than in a killed process."""
-    chains, draws = arguments.chains or 4, arguments.draws or 1000
+    chains, draws = getattr(arguments, "chains", None) or 4, getattr(arguments, "draws", None) or 1000
     if chains * max(draws, TRIES) * len(run) > LARGEST:
         most = LARGEST // (chains * len(run))
         wanted = f"{chains} chains of {draws} draws (--chains, --draws) for {len(run)} checkpoints"
@@ -99,7 +99,9 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
         key=arguments.seed,
         engine=dataclasses.replace(engine, **given),
         prior={name: p for name, p in priors.items() if name not in own},
-        likelihood=Likelihood(noise=arguments.noise, shared=arguments.shared, excess=arguments.excess),
+        likelihood=Likelihood(
+            noise=arguments.noise, shared=arguments.shared, excess=arguments.excess, residuals=arguments.residuals
+        ),
         series=arguments.series,
         route=arguments.route,
     )
@@ -110,8 +112,9 @@ def prior(name: str, call: Call, of_law: set[str]) -> Any:
     import numpyro.distributions as dist
 
     from ..inference import SITES
+    from ..inference._sites import is_noise
 
-    known = of_law | {n for n in SITES if n.startswith(("sigma", "shared", "offset")) or n == "nu"}
+    known = of_law | {n for n in SITES if is_noise(n)}
     if name not in known:
         raise InputError(f"--prior {call.text}: there is no parameter {name!r}. {did_you_mean(name, known)}")
     make = getattr(dist, call.kind, None) if call.kind in dist.__all__ else None

@@ -69,6 +69,11 @@ def count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def counts(given: str) -> list[int]:
+    """Whole numbers of at least 1, separated by commas."""
+    return [count(1, 1_000_000)(part) for part in given.split(",")]
+
+
 def number(low: float = -math.inf, high: float = math.inf, open: bool = False) -> Callable[[str], float]:
     """A finite number in [low, high], or strictly between them."""
     if low == -math.inf:

@@ -1,5 +1,9 @@
 """Judging a model by what it predicts. Tier 4."""
 
+from ._backtest import Backtest as Backtest
+from ._backtest import Origin as Origin
+from ._backtest import backtest as backtest
+from ._backtest import check_origins as check_origins
 from ._calibrate import Calibration as Calibration
 from ._calibrate import calibrate as calibrate
 from ._check import Check as Check
@@ -8,3 +12,6 @@ from ._check import check as check
 from ._check import prior_check as prior_check
 from ._exponential import ExponentialFit as ExponentialFit
 from ._exponential import exponential_fit as exponential_fit
+from ._rivals import rivals as rivals
+from ._rolling import Prediction as Prediction
+from ._scores import Scores as Scores

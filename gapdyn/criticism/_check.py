@@ -90,7 +90,7 @@ def check(fit: Fit, *, key: Any = 0) -> Check:
     Check
         With a finding `posterior_misfit` or `outlier` where the run has what the law's replicates have not.
     """
-    replicates = fit.curves(key=key)
+    replicates = fit.curves(key=key, anew=True)
     return _check(fit.data, replicates, "posterior")
 
 

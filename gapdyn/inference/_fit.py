@@ -40,6 +40,8 @@ def fit(
     likelihood: Likelihood | None = None,
     series: str | None = None,
     route: str = "auto",
+    length: int = 0,
+    start: Fit | None = None,
     progress: bool | None = None,
 ) -> Fit:
     """The posterior of a law given a run.
@@ -71,6 +73,11 @@ def fit(
         The parameters that end in `_s`, and `u_s0`, `u_s_inf`, are then that column's.
     route
         "auto", "exact", "fixed", "ode" or "map", see `solve`.
+    length
+        Checkpoints that the run is going to have: fits of its beginnings then share their compiled programs.
+    start
+        A fit whose posterior is much like this one, such as that of a few checkpoints less under the same law: engines
+        that propose and weigh go on from its proposal. The checks of the draws are the same.
     progress
         Whether to show a bar on stderr; None: in a terminal or a notebook.
 
@@ -88,9 +95,10 @@ def fit(
     seed = as_seed(key)
     if series is not None:
         run, law = single(run, law, series)
-    model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route)
+    model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route, length=length)
     findings = _precision_finding()
-    done, chosen = posterior(settings, model, obs, scale, seed, progress)
+    known = start.proposal if start is not None and start.model.alike(model) else None
+    done, chosen = posterior(settings, model, obs, scale, seed, progress, known)
     findings += chosen + done.findings
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
     findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
@@ -110,23 +118,32 @@ def fit(
         observations=obs,
         scale=scale,
         series=series,
+        proposal=done.sampled.proposal,
     )
 
 
 def posterior(
-    settings: Any, model: Model, obs: Observations, scale: Scale, seed: Any, progress: bool | None
+    settings: Any, model: Model, obs: Observations, scale: Scale, seed: Any, progress: bool | None, start: Any = None
 ) -> tuple[Pass, list[Finding]]:
     """The posterior of a prepared model, and how its engine came to it."""
     aim = target(model, obs)
-    attempt = functools.partial(_sample, aim=aim, model=model, obs=obs, scale=scale, progress=progress)
+    attempt = functools.partial(_sample, aim=aim, model=model, obs=obs, scale=scale, progress=progress, start=start)
     return sample_with_care(settings, attempt, seed, aim)
 
 
 def _sample(
-    settings: Any, key: Any, aim: Target, model: Model, obs: Observations, scale: Scale, progress: bool | None
+    settings: Any,
+    key: Any,
+    aim: Target,
+    model: Model,
+    obs: Observations,
+    scale: Scale,
+    progress: bool | None,
+    start: Any,
 ) -> Pass:
     k_sample, k_complete = split(key, 2)
-    sampled = settings.run(aim, (obs,), k_sample, progress)
+    proposed = start is not None and settings.name in ("quadrature", "importance")
+    sampled = settings.run(aim, (obs,), k_sample, progress, **({"start": start} if proposed else {}))
     completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
     summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}
     return Pass(settings, sampled, completed, worth(summary, sampled))

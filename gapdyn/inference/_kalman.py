@@ -21,12 +21,22 @@ from ._likelihood import CheckpointErrors
 from ._small import root
 
 
+def excess_as_path(errors: CheckpointErrors, common: bool = True) -> PathErrors:
+    """Errors whose excess noise has memory, with that noise as the deviation of a path."""
+    assert errors.decay is not None
+    eye = jnp.eye(2)
+    phi = errors.decay[:, None, None] * eye
+    q = (1 - errors.decay**2)[:, None, None] * jnp.diag(errors.sigma**2)
+    return PathErrors(errors.without_excess(), Deviation(phi, q), common)
+
+
 class _Step(NamedTuple):
     """What the backward pass needs of one step of the filter."""
 
     mean: Any  # (n,), predicted
     cov: Any  # (n, n), predicted
-    innovation: Any  # (2,), over its covariance
+    off: Any  # (2,), what was measured less its prediction
+    innovation: Any  # (2,), that over its covariance
     gain: Any  # (2, n), H over the innovation's covariance
     log_prob: Any
 
@@ -38,14 +48,16 @@ class PathErrors(dist.Distribution):
     ----------
     errors : what checkpoints scatter by about the course; its mean is the mean course.
     deviation : transitions of the course's deviation from it.
+    common : whether there are common errors; without them the state is smaller.
     """
 
     arg_constraints = {}  # noqa: RUF012  (NumPyro's own form)
     support: Any = constraints.real_matrix
     pytree_data_fields = ("errors", "deviation")
+    pytree_aux_fields = ("common",)
 
-    def __init__(self, errors: CheckpointErrors, deviation: Deviation):
-        self.errors, self.deviation = errors, deviation
+    def __init__(self, errors: CheckpointErrors, deviation: Deviation, common: bool = True):
+        self.errors, self.deviation, self.common = errors, deviation, common
         super().__init__((), errors.event_shape, validate_args=False)
 
     @property
@@ -55,7 +67,7 @@ class PathErrors(dist.Distribution):
 
     def given(self, offset: Any) -> PathErrors:
         """The same errors with the common ones known."""
-        return PathErrors(self.errors.given(offset), self.deviation)
+        return PathErrors(self.errors.given(offset), self.deviation, self.common)
 
     def about(self, path: Any) -> CheckpointErrors:
         """The errors about one path, the deviation (times, 2) being known."""
@@ -64,11 +76,15 @@ class PathErrors(dist.Distribution):
     def _start(self) -> tuple[Any, Any]:
         """Mean and covariance of the state at the start: no deviation, the prior of the common errors."""
         n = self.deviation.phi.shape[-1]
+        if not self.common:
+            return jnp.zeros(n), jnp.zeros((n, n))
         cov = jnp.zeros((n + 2, n + 2)).at[n:, n:].set(self.errors.offset_cov())
         return jnp.zeros(n + 2), cov if self.offset is None else jnp.zeros_like(cov)
 
     def _transitions(self) -> tuple[Any, Any]:
         """Those of the whole state, (times, n + 2, n + 2) each: common errors stay."""
+        if not self.common:
+            return self.deviation.phi, self.deviation.q
         pad = [(0, 0), (0, 2), (0, 2)]
         phi, q = (jnp.pad(x, pad) for x in self.deviation)
         return phi + jnp.diag(jnp.pad(jnp.ones(2), (phi.shape[-1] - 2, 0))), q
@@ -76,8 +92,9 @@ class PathErrors(dist.Distribution):
     def _loadings(self) -> Any:
         """Measurement of the state, (times, 2, n + 2); rows of 0 where nothing was measured."""
         n, mask = self.deviation.phi.shape[-1], self.errors.mask_[:, :, None]
-        common = self.errors.common()[:, :, None] * jnp.eye(2)
-        h = jnp.concatenate([jnp.broadcast_to(jnp.eye(2, n), (*mask.shape[:2], n)), common], -1)
+        h = jnp.broadcast_to(jnp.eye(2, n), (*mask.shape[:2], n))
+        if self.common:
+            h = jnp.concatenate([h, self.errors.common()[:, :, None] * jnp.eye(2)], -1)
         return jnp.where(mask, h, 0.0)
 
     def _filter(self, residual: Any) -> tuple[_Step, Any, Any, Any]:
@@ -95,7 +112,7 @@ class PathErrors(dist.Distribution):
             u, gain = inverse @ v, inverse @ h
             log_prob = -0.5 * (v @ u + jnp.log(det) + count * math.log(2 * math.pi))
             after = cov - cov @ h.T @ gain @ cov
-            return (mean + cov @ h.T @ u, 0.5 * (after + after.T)), _Step(mean, cov, u, gain, log_prob)
+            return (mean + cov @ h.T @ u, 0.5 * (after + after.T)), _Step(mean, cov, v, u, gain, log_prob)
 
         _, steps = jax.lax.scan(step, self._start(), (phi, q, h, r, residual, counts))
         return steps, phi, q, h
@@ -109,6 +126,17 @@ class PathErrors(dist.Distribution):
 
     def log_prob(self, value: Any) -> Any:
         return jnp.sum(self.checkpoint_log_prob(value))
+
+    def ahead(self, value: Any) -> tuple[Any, Any]:
+        """Mean (times, 2) and covariance (times, 2, 2) of the deviation at each time given the data before it."""
+        steps = self._filter(self._residual(value))[0]
+        return steps.mean[:, :2], steps.cov[:, :2, :2]
+
+    def gram(self, rows: Any) -> Any:
+        """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints; common errors unknown."""
+        # vmap knows that the covariances are those of one row
+        steps = jax.vmap(lambda row: self._filter(row)[0])(jnp.where(self.errors.mask_, rows, 0.0))
+        return jnp.einsum("itk,jtk->ij", steps.off, steps.innovation)
 
     def _simulate(self, key: Any) -> tuple[Any, Any]:
         """A state at all times, (times, n + 2), and measurements of it, (times, 2)."""
@@ -153,7 +181,7 @@ class PathErrors(dist.Distribution):
 
     def offset_from(self, key: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from a key: the course is drawn with them."""
-        return self.draw_states(key, value)[-1, -2:]
+        return self.draw_states(key, value)[-1, -2:] if self.common else jnp.zeros(2)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
         """Replicated series of a new path."""

@@ -20,6 +20,7 @@ from numpyro.distributions import constraints
 
 from .._check import InputError, choose
 from ._small import inverse_2x2
+from ._whitening import Factor, factor, factor_with_memory
 
 # Variance floor in standard units: no run is known to a ten-thousandth of its range, and a noiseless curve would else
 # have a posterior without width.
@@ -42,14 +43,22 @@ class Likelihood:
         Whether u_s and u_v have one excess noise ("shared", parameter `sigma`) or two ("separate", `sigma_s` and
         `sigma_v`). Two let a law that is wrong fit one curve and call the whole of the other noise, in two ways that no
         sampler moves between; take them for a run whose series really differ that much.
+    residuals
+        Whether the excess noise is fresh at every checkpoint ("independent"), or keeps a part of itself from one to the
+        next ("ar1", parameter `phi`), as what a law leaves over that is only nearly right. Intervals get wider by it.
+        A law or curve with process noise wanders by itself and keeps independent residuals.
     """
 
     noise: str = "gaussian"
     shared: str | float = "infer"
     excess: str = "shared"
+    residuals: str = "independent"
 
     def __post_init__(self) -> None:
         choose(self.noise, ("gaussian", "student_t"), "noise")
+        choose(self.residuals, ("independent", "ar1"), "value of residuals")
+        if self.residuals == "ar1" and self.noise != "gaussian":
+            raise InputError("residuals='ar1' has Gaussian noise: leave noise='student_t' out, or residuals.")
         choose(self.excess, ("shared", "separate"), "value of excess")
         if isinstance(self.shared, str):
             choose(self.shared, ("infer",), "value of shared")
@@ -72,12 +81,6 @@ def common_course(t: np.ndarray, se: np.ndarray) -> np.ndarray:
     return np.exp(trend(np.clip(t, t[known].min(), t[known].max())))
 
 
-def _solve_2x2(b11: Any, b12: Any, b22: Any, r1: Any, r2: Any) -> tuple[Any, Any, Any]:
-    """(x1, x2, det) of the symmetric 2x2 system, elementwise."""
-    det = b11 * b22 - b12**2
-    return (b22 * r1 - b12 * r2) / det, (b11 * r2 - b12 * r1) / det, det
-
-
 class CheckpointErrors(dist.Distribution):
     """Both series of a run about their curve: event shape (times, 2), axis -1 = (u_s, u_v).
 
@@ -91,15 +94,17 @@ class CheckpointErrors(dist.Distribution):
     shared, sigma : (2,), the shared part c and the excess noise.
     offset : (2,) or None. The common errors in units of sqrt(c) se; None integrates them out (Gaussian only).
     nu : () or None, degrees of freedom; None is Gaussian.
+    decay : (times,) or None, correlation of the excess noise with that of the checkpoint before (0 at the first one);
+        None: it is fresh at every checkpoint (Gaussian only).
     """
 
     arg_constraints = {}  # noqa: RUF012  (NumPyro's own form)
     support: Any = constraints.real_matrix
-    pytree_data_fields = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu")
+    pytree_data_fields = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "decay")
 
-    def __init__(self, mean, se, common_se, corr, mask, shared, sigma, offset=None, nu=None):
+    def __init__(self, mean, se, common_se, corr, mask, shared, sigma, offset=None, nu=None, decay=None):
         self.mean_, self.se, self.common_se, self.corr, self.mask_ = mean, se, common_se, corr, mask
-        self.shared, self.sigma, self.offset, self.nu = shared, sigma, offset, nu
+        self.shared, self.sigma, self.offset, self.nu, self.decay = shared, sigma, offset, nu, decay
         super().__init__((), jnp.shape(mean), validate_args=False)
 
     def common(self) -> Any:
@@ -108,7 +113,8 @@ class CheckpointErrors(dist.Distribution):
 
     def _blocks(self) -> tuple[Any, Any, Any]:
         """Covariance of one checkpoint's independent part, identity where not measured."""
-        var = (1 - self.shared) * self.se**2 + self.sigma**2 + FLOOR
+        fresh = self.sigma**2 if self.decay is None else 0.0
+        var = (1 - self.shared) * self.se**2 + fresh + FLOOR
         both = self.mask_[:, 0] & self.mask_[:, 1]
         own = jnp.sqrt((1 - self.shared[0]) * (1 - self.shared[1])) * self.se[:, 0] * self.se[:, 1]
         cross = jnp.where(both, self.corr * own, 0.0)
@@ -125,18 +131,28 @@ class CheckpointErrors(dist.Distribution):
         c = self._corr_offset()
         return jnp.stack([jnp.ones_like(c), c, c, jnp.ones_like(c)]).reshape(2, 2)
 
-    def _but(self, mean: Any, offset: Any) -> CheckpointErrors:
-        return CheckpointErrors(
-            mean, self.se, self.common_se, self.corr, self.mask_, self.shared, self.sigma, offset, self.nu
-        )
+    def _factor(self) -> Factor:
+        """Of the covariance of all checkpoints given the common errors."""
+        if self.decay is None:
+            return factor(*self._blocks(), self.mask_)
+        return factor_with_memory(*self._blocks(), self.mask_, self.sigma**2, self.decay)
+
+    def _but(self, **changes: Any) -> CheckpointErrors:
+        names = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "decay")
+        stated = {name.removesuffix("_"): getattr(self, name) for name in names}
+        return CheckpointErrors(**{**stated, **changes})
 
     def given(self, offset: Any) -> CheckpointErrors:
         """The same errors with the common ones known."""
-        return self._but(self.mean_, offset)
+        return self._but(offset=offset)
 
     def about(self, mean: Any) -> CheckpointErrors:
         """The same errors about another course, (times, 2)."""
-        return self._but(mean, self.offset)
+        return self._but(mean=mean)
+
+    def without_excess(self) -> CheckpointErrors:
+        """The same errors without the excess noise."""
+        return self._but(sigma=jnp.zeros(2), decay=None)
 
     def centre(self) -> Any:
         """The curve that the checkpoints scatter about, (times, 2): the law plus the common error, where known."""
@@ -150,57 +166,55 @@ class CheckpointErrors(dist.Distribution):
         return jnp.where(self.mask_, value - self.centre(), 0.0)
 
     def checkpoint_log_prob(self, value: Any) -> Any:
-        """log p of each checkpoint given the common error, (times,); `offset` None counts as 0."""
-        r = self._residual(value)
-        b11, b12, b22 = self._blocks()
-        x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
-        square = r[:, 0] * x1 + r[:, 1] * x2
-        n = jnp.sum(self.mask_, -1)
+        """log p of each checkpoint given the common error (`offset` None counts as 0) and, where the excess noise has
+        memory, the earlier checkpoints: (times,).
+        """
+        scatter = self._factor()
+        return self._log_prob_of_white(scatter, scatter.whiten(self._residual(value)))
+
+    def _log_prob_of_white(self, scatter: Factor, white: Any) -> Any:
+        square, n = jnp.sum(white**2, -1), jnp.sum(self.mask_, -1)
         if self.nu is None:
-            return -0.5 * (square + jnp.log(det) + n * math.log(2 * math.pi))
+            return -0.5 * (square + scatter.log_det + n * math.log(2 * math.pi))
         nu = self.nu  # multivariate t: u_s and u_v of one checkpoint are off together
-        norm = gammaln((nu + n) / 2) - gammaln(nu / 2) - 0.5 * n * jnp.log(nu * math.pi) - 0.5 * jnp.log(det)
+        norm = gammaln((nu + n) / 2) - gammaln(nu / 2) - 0.5 * n * jnp.log(nu * math.pi) - 0.5 * scatter.log_det
         return jnp.where(n > 0, norm - 0.5 * (nu + n) * jnp.log1p(square / nu), 0.0)
 
-    def _offset_posterior(self, value: Any) -> tuple[Any, Any, Any]:
-        """h, I + M R and R of the common error z given the curve: z ~ N(R (I + M R)^-1 h, R (I + M R)^-1)."""
-        r = jnp.where(self.mask_, value - self.mean_, 0.0)
-        w = self.common()
-        b11, b12, b22 = self._blocks()
-        x1, x2, det = _solve_2x2(b11, b12, b22, r[:, 0], r[:, 1])
-        h = jnp.stack([jnp.sum(w[:, 0] * x1), jnp.sum(w[:, 1] * x2)])
-        big_r = self.offset_cov()
-        return h, jnp.eye(2) + self._common_precision(b11, b12, b22, det) @ big_r, big_r
+    def _whitened(self, rows: Any) -> tuple[Factor, Any, Any]:
+        """The factor, whitened rows (n, times, 2), and whitened courses (2, times, 2) of common errors of size 1."""
+        scatter = self._factor()
+        common = self.common()[None] * jnp.eye(2)[:, None, :]
+        white = scatter.whiten(jnp.concatenate([rows, common]))
+        return scatter, white[:-2], white[-2:]
 
-    def _common_precision(self, b11: Any, b12: Any, b22: Any, det: Any) -> Any:
-        """M = W' D^-1 W (2, 2): what all checkpoints together say of the two common errors, D the blocks."""
-        w = self.common()
-        m12 = jnp.sum(-w[:, 0] * b12 * w[:, 1] / det)
-        return jnp.stack([jnp.sum(w[:, 0] ** 2 * b22 / det), m12, m12, jnp.sum(w[:, 1] ** 2 * b11 / det)]).reshape(2, 2)
+    def _offset_posterior(self, rows: Any, common: Any) -> tuple[Any, Any, Any]:
+        """h (n, 2), A = I + M R, and R of the common error z given whitened rows: z ~ N(R A^-1 h, R A^-1).
+
+        M = W' D^-1 W is what all checkpoints together say of the two common errors, D their covariance without them.
+        """
+        big_r = self.offset_cov()
+        h = jnp.einsum("ntk,itk->ni", rows, common)
+        return h, jnp.eye(2) + jnp.einsum("itk,jtk->ij", common, common) @ big_r, big_r
 
     def gram(self, rows: Any) -> Any:
         """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints, common errors included."""
-        r = jnp.where(self.mask_, rows, 0.0)
-        b11, b12, b22 = self._blocks()
-        x1, x2, det = _solve_2x2(b11, b12, b22, r[..., 0], r[..., 1])
-        weighted = jnp.stack([x1, x2], -1)
-        h = jnp.einsum("tk,ntk->nk", self.common(), weighted)
-        big_r = self.offset_cov()
-        inner = big_r @ inverse_2x2(jnp.eye(2) + self._common_precision(b11, b12, b22, det) @ big_r)[0]
-        return jnp.einsum("itk,jtk->ij", r, weighted) - h @ inner @ h.T
+        _, white, common = self._whitened(rows)
+        h, a, big_r = self._offset_posterior(white, common)
+        return jnp.einsum("itk,jtk->ij", white, white) - h @ big_r @ inverse_2x2(a)[0] @ h.T
 
     def log_prob(self, value: Any) -> Any:
-        total = jnp.sum(self.checkpoint_log_prob(value))
         if self.offset is not None or self.nu is not None:
-            return total
-        # Woodbury: the two common errors are the only coupling between checkpoints
-        h, a, big_r = self._offset_posterior(value)
+            return jnp.sum(self.checkpoint_log_prob(value))
+        scatter, white, common = self._whitened(self._residual(value)[None])
+        total = jnp.sum(self._log_prob_of_white(scatter, white[0]))
+        # Woodbury: the two common errors couple all checkpoints
+        h, a, big_r = self._offset_posterior(white, common)
         inverse, det = inverse_2x2(a)
-        return total - 0.5 * jnp.log(det) + 0.5 * h @ big_r @ inverse @ h
+        return total - 0.5 * jnp.log(det) + 0.5 * h[0] @ big_r @ inverse @ h[0]
 
     def offset_from(self, e: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from two standard normal numbers."""
-        h, a, big_r = self._offset_posterior(value)
+        (h,), a, big_r = self._offset_posterior(*self._whitened(self._but(offset=None)._residual(value)[None])[1:])
         cov = big_r @ inverse_2x2(a)[0]
         c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))
         c21 = cov[1, 0] / jnp.where(c11 > 0, c11, 1.0)
@@ -230,10 +244,7 @@ class CheckpointErrors(dist.Distribution):
         """Replicated series about the centre, from standard normal numbers (times, 2) and, with `nu`, a chi-squared
         number of that many degrees of freedom for each checkpoint (times,).
         """
-        b11, b12, b22 = self._blocks()
-        l11 = jnp.sqrt(b11)
-        l21 = b12 / l11
-        noise = jnp.stack([l11 * e[:, 0], l21 * e[:, 0] + jnp.sqrt(b22 - l21**2) * e[:, 1]], -1)
+        noise = self._factor().colour(e)
         if self.nu is not None:
             noise = noise * jnp.sqrt(self.nu / chi2)[:, None]
-        return self.centre() + jnp.where(self.mask_, noise, 0.0)
+        return self.centre() + noise

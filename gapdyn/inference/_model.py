@@ -46,6 +46,7 @@ class Observations(NamedTuple):
     se: Any  # (times, 2)
     common_se: Any  # (times, 2)
     corr: Any  # (times,)
+    spacing: Any  # (), mean time between checkpoints
     priors: dict[str, Held]
     fixed: dict[str, Any]
     constants: dict[str, Any]  # of the law: schedules, a round's length
@@ -70,6 +71,7 @@ class Model:
     noise_sites: tuple[str, ...]
     centred: bool
     wanders: bool
+    stated: bool  # whether the run states standard errors
     key: tuple[Any, ...]
 
     def __hash__(self) -> int:
@@ -77,6 +79,15 @@ class Model:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and self.key == other.key
+
+    def alike(self, other: Model) -> bool:
+        """Whether both are models of the same numbers, in the same order."""
+        return (self.law.name, self.noise_sites, self.key[-1]) == (other.law.name, other.noise_sites, other.key[-1])
+
+    @property
+    def has_common_errors(self) -> bool:
+        """Whether checkpoints may share an error: not where no standard errors are stated."""
+        return bool(self.likelihood.shared) and self.stated
 
     def __call__(self, obs: Observations) -> None:
         """State the joint density: priors, the law, the likelihood of both series."""
@@ -93,21 +104,23 @@ class Model:
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
         resolved = self.law.coordinates.resolve(values)
         trajectory = self._along(resolved, obs.ts, obs, self.route)
-        if self.route.name != "exact":
-            numpyro.factor("solved", jnp.where(trajectory.ok, 0.0, -jnp.inf))
-        numpyro.sample("checkpoints", self.errors(trajectory, {**values, **resolved}, obs), obs=obs.y)
+        numpyro.factor("solved", jnp.where(trajectory.ok, 0.0, -jnp.inf))
+        course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
+        numpyro.sample("checkpoints", self.errors(course, {**values, **resolved}, obs), obs=obs.y)
 
     def _along(self, values: Mapping[str, Any], ts: Any, obs: Observations, route: Route) -> Any:
         tolerance = ACCURACY[self.route.name] if obs.ts.dtype == jnp.float64 else 1e-3
         return along(self.law.build({**values, **obs.constants}), ts, route, jnp.asarray(tolerance, float))
 
-    def errors(self, trajectory: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors | PathErrors:
-        """The distribution of both series about a trajectory, which is a mean course where there is process noise."""
-        about = self.errors_about(jnp.stack([trajectory.u_s, trajectory.u_v], -1), values, obs)
+    def errors(self, course: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors | PathErrors:
+        """The distribution of both series about a law's course (times, 2), the mean one where there is process noise;
+        `values` are all of the law's and the noise's.
+        """
+        about = self.errors_about(course, values, obs)
         if not self.wanders:
             return about
         law = self.law.build({**values, **obs.constants})
-        return PathErrors(about, deviation(law, obs.ts))
+        return PathErrors(about, deviation(law, obs.ts), self.has_common_errors)
 
     def errors_about(self, course: Any, values: Mapping[str, Any], obs: Observations) -> CheckpointErrors:
         """The distribution of both series about a course (times, 2)."""
@@ -126,6 +139,7 @@ class Model:
             sigma=pair("sigma", values.get("sigma", 0.0)),
             offset=pair("offset", 0.0) if self.likelihood.noise == "student_t" else None,
             nu=values.get("nu"),
+            decay=_decay(values["phi"], obs) if self.likelihood.residuals == "ar1" and not self.wanders else None,
         )
 
     def complete(self, values: Mapping[str, Any], obs: Observations) -> dict[str, Any]:
@@ -149,7 +163,13 @@ class Model:
         return plan(example, self.route.name, ts, 0.0, fine=FINE)
 
 
-def _noise_sites(run: Run, likelihood: Likelihood) -> tuple[str, ...]:
+def _decay(phi: Any, obs: Observations) -> Any:
+    """What is left of the excess noise at each checkpoint, (times,), of which phi is left after a mean spacing."""
+    kept = jnp.exp(jnp.diff(obs.ts) / obs.spacing * jnp.log(phi))
+    return jnp.concatenate([jnp.zeros(1), kept])
+
+
+def _noise_sites(run: Run, likelihood: Likelihood, wanders: bool) -> tuple[str, ...]:
     sites: list[str] = ["sigma"] if likelihood.excess == "shared" else []
     for x, series in zip("sv", SERIES, strict=True):
         if series not in run.measured:
@@ -163,6 +183,8 @@ def _noise_sites(run: Run, likelihood: Likelihood) -> tuple[str, ...]:
                 sites.append(f"offset_{x}")
     if likelihood.noise == "student_t":
         sites.append("nu")
+    if likelihood.residuals == "ar1" and not wanders:
+        sites.append("phi")
     return tuple(sites)
 
 
@@ -173,6 +195,7 @@ def prepare(
     prior: Mapping[str, Any] | None = None,
     likelihood: Likelihood | None = None,
     route: str = "auto",
+    length: int = 0,
 ) -> tuple[Model, Observations, Scale]:
     """The NumPyro model of a run under a law, its observations and its scale.
 
@@ -202,22 +225,24 @@ def prepare(
             "fit. Check that the columns are the measured uncertainties."
         )
     law = law.bind(run)
-    noise_sites = _noise_sites(run, likelihood)
-    priors = choose_priors(run, law, noise_sites, prior, scale)
-    centred = _can_centre(law, priors)
-    obs = _observations(run, law, scale, priors)
-    example = law.build({**law.example, **obs.constants})
-    if wanders(example) and likelihood.noise != "gaussian":
+    wandering = wanders(law.build({**law.example, **law.constants}))
+    if wandering and likelihood.noise != "gaussian":
         raise InputError(
             f"the {law.title} has process noise, which is filtered with Gaussian errors: noise={likelihood.noise!r} "
             "does not go with it. Use noise='gaussian'."
         )
+    noise_sites = _noise_sites(run, likelihood, wandering)
+    priors = choose_priors(run, law, noise_sites, prior, scale)
+    centred = _can_centre(law, priors)
+    obs = _observations(run, law, scale, priors, length)
+    example = law.build({**law.example, **obs.constants})
     chosen = plan(example, route, np.asarray(obs.ts), 0.0, fine=FINE)
+    stated = bool(np.isfinite([run.se_s, run.se_v]).any())
     structure = tuple((n, type(p).__name__) for n, p in sorted(priors.items()))
     forcing = None if law.forcing is None else law.forcing.name
     key = (law.home, law.name, law.static, forcing, law.coordinates.names, tuple(sorted(law.fixed)), likelihood, chosen,
-           noise_sites, centred, structure)  # fmt: skip
-    return Model(law, likelihood, chosen, noise_sites, centred, wanders(example), key), obs, scale
+           noise_sites, centred, stated, structure)  # fmt: skip
+    return Model(law, likelihood, chosen, noise_sites, centred, wandering, stated, key), obs, scale
 
 
 def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
@@ -231,25 +256,27 @@ def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
     )
 
 
-def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any]) -> Observations:
+def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any], length: int) -> Observations:
     y = np.stack([(run.u_s - scale.origin) / scale.size, (run.u_v - scale.origin) / scale.size], -1)
     mask = np.isfinite(y)
     se = np.nan_to_num(np.stack([run.se_s, run.se_v], -1) / scale.size, nan=0.0)
     common = [common_course(run.t, s / scale.size) for s in (run.se_s, run.se_v)]
     ts, corr = scale.times(run.t), np.nan_to_num(run.corr, nan=0.0)
     arrays = {
-        "common_se": padded(np.stack(common, -1)),
-        "ts": padded(ts, ts[-1]),
-        "y": padded(np.where(mask, y, 0.0)),
-        "se": padded(se),
-        "corr": padded(corr, corr.mean()),  # what the common errors of the two series have is the mean
+        "common_se": padded(np.stack(common, -1), 0, length),
+        "ts": padded(ts, ts[-1], length),
+        "y": padded(np.where(mask, y, 0.0), 0, length),
+        "se": padded(se, 0, length),
+        "corr": padded(corr, corr.mean(), length),  # what the common errors of the two series have is the mean
     }
     device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
-    flags = {"real": jnp.asarray(padded(np.ones(len(run), bool))), "mask": jnp.asarray(padded(mask))}
+    real = np.ones(len(run), bool)
+    flags = {k: jnp.asarray(padded(v, False, length)) for k, v in (("real", real), ("mask", mask))}
     fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
     held = {k: Held(v) for k, v in priors.items()}
     constants = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.constants.items()}
-    return Observations(**device, **flags, priors=held, fixed=fixed, constants=constants)
+    spacing = jnp.asarray(1 / max(len(run) - 1, 1), float)
+    return Observations(**device, **flags, spacing=spacing, priors=held, fixed=fixed, constants=constants)
 
 
 def measured_anew(obs: Observations, scale: Scale, u_s: Any, u_v: Any) -> Observations:

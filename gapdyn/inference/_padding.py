@@ -18,8 +18,9 @@ def padded_length(n: int) -> int:
     return between if power > LEAST and n <= between else power
 
 
-def padded(x: Any, fill: Any = 0) -> np.ndarray:
-    """`x` (n, ...) with `fill` (...) up to a padded length."""
+def padded(x: Any, fill: Any = 0, least: int = 0) -> np.ndarray:
+    """`x` (n, ...) with `fill` (...) up to a padded length, that of `least` at least."""
     x = np.asarray(x)
-    extra = np.broadcast_to(np.asarray(fill, x.dtype), (padded_length(len(x)) - len(x), *x.shape[1:]))
+    length = padded_length(max(len(x), least))
+    extra = np.broadcast_to(np.asarray(fill, x.dtype), (length - len(x), *x.shape[1:]))
     return np.concatenate([x, extra])

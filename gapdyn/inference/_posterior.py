@@ -28,7 +28,7 @@ def _complete(model: Model, z: dict[str, Any], obs: Observations, chance: Any) -
     def one(z: dict[str, Any], chance: Any) -> tuple[dict[str, Any], Any, Any]:
         values = model.complete(constrain(model, obs, z), obs)
         trajectory = model.solve_at(values, obs.ts, obs, model.route)
-        errors = model.errors(trajectory, values, obs)
+        errors = model.errors(jnp.stack([trajectory.u_s, trajectory.u_v], -1), values, obs)
         if errors.offset is None:
             # the model integrates the common errors out; given a draw of the rest they are Gaussian, so a draw of
             # them is exact, and with them the checkpoints are independent

@@ -13,7 +13,7 @@ from .._check import choose
 from .._compile import quick_jit
 from .._random import as_key, generator, split
 from ..dynamics._solve import Route
-from ._kalman import PathErrors
+from ._kalman import PathErrors, excess_as_path
 from ._model import Model, Observations
 from ._padding import padded
 from ._scale import Scale
@@ -50,7 +50,7 @@ class Curves:
 
 
 class _Path(NamedTuple):
-    """What a course with process noise is drawn from: the data on a grid that has the asked times, too."""
+    """What process noise, or excess noise with memory, is drawn from: the data, on a grid that has the asked times."""
 
     obs: Observations  # at the checkpoints and at the asked times; the latter have no data
     places: Any  # (times,), where the asked times are
@@ -89,13 +89,20 @@ def _curves(
         grid = obs if path is None else path.obs
         trajectory = model.solve_at(v, grid.ts, grid, route)
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
+        carried = jnp.zeros((len(obs.ts), 2))
         if path is not None:
-            whole = model.errors(trajectory, v, grid).given(own)
-            assert isinstance(whole, PathErrors)
-            course = (course + whole.draw_path(chance.path, grid.y))[path.places]
+            whole = model.errors(course, v, grid)
+            whole = whole if isinstance(whole, PathErrors) else excess_as_path(whole, model.has_common_errors)
+            carried = whole.given(own).draw_path(chance.path, grid.y)[path.places]
+            course = course[path.places]
+        if model.wanders:  # the deviation is the course's own; else it is noise about it
+            course, carried = course + carried, 0 * carried
         errors = model.errors_about(course, v, obs)
         errors = errors.given(prompts[0] * own + prompts[1] * errors.new_offset_from(chance.offset))
-        return errors.centre(), errors.measured_from(chance.noise, chance.chi2), trajectory.ok
+        centre = errors.centre()
+        if path is not None and not model.wanders:
+            errors = errors.without_excess()
+        return centre, carried + errors.measured_from(chance.noise, chance.chi2), trajectory.ok
 
     return jax.vmap(one)(values, chance)
 
@@ -109,12 +116,14 @@ def curves(
     key: Any,
     prompts: str = "same",
     seen: bool = True,
+    anew: bool = False,
 ) -> Curves:
     """Curves at the run-clock times `ts` for flat draws (draw,) in the run's units.
 
     `prompts`: "same" carries the common error of the run's own evaluation prompts, "new" draws another, "law" is the
     law itself. Times beyond the data carry the last checkpoint's standard errors and correlation. A course with process
-    noise is one that the data allow, or with `seen` False any.
+    noise is one that the data allow, or with `seen` False any. Excess noise with memory goes on from the data; with
+    `anew`, or `seen` False, it is another's.
     """
     choose(prompts, _PROMPTS, "value of prompts")
     ts = np.asarray(ts, np.float64)
@@ -122,7 +131,8 @@ def curves(
     count = len(next(iter(standard.values())))
     obs = obs.unpadded()
     at = _observations_at(obs, padded(scale.times(ts), scale.times(ts[-1])))
-    path = _path(obs, at.ts, seen) if model.wanders else None
+    remembers = "phi" in model.noise_sites and seen and not anew
+    path = _Path(*observed_and_asked(obs, at.ts, seen)) if model.wanders or remembers else None
     route = model.plan(at.ts if path is None else path.obs.ts, at)
     chance = _Chance.of(key, count, len(at.ts), standard.get("nu"), path is not None)
     shares = jnp.asarray(_PROMPTS[prompts], float)
@@ -132,7 +142,8 @@ def curves(
     return Curves(ts, *parts, ok=np.asarray(ok))
 
 
-def _path(obs: Observations, ts: np.ndarray, seen: bool) -> _Path:
+def observed_and_asked(obs: Observations, ts: np.ndarray, seen: bool = True) -> tuple[Observations, np.ndarray]:
+    """Unpadded observations with the asked times among theirs, without data (all, unless `seen`), and their places."""
     grid = np.union1d(obs.ts, ts)
     grid = padded(grid, grid[-1])
     y, mask = np.zeros((len(grid), 2)), np.zeros((len(grid), 2), bool)
@@ -140,7 +151,7 @@ def _path(obs: Observations, ts: np.ndarray, seen: bool) -> _Path:
     y[there], mask[there] = obs.y, obs.mask & seen
     at = _observations_at(obs, grid)
     at.se[there] = obs.se  # a checkpoint's own errors, not those interpolated across values that were not measured
-    return _Path(at._replace(y=_floats(y), mask=mask), np.searchsorted(grid, ts))
+    return at._replace(y=_floats(y), mask=mask), np.searchsorted(grid, ts)
 
 
 def _observations_at(obs: Observations, ts: np.ndarray) -> Observations:

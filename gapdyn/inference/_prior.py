@@ -43,15 +43,13 @@ def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dis
         return _above_one(dist.HalfNormal(_at(1.0)))
     if name == "ratio":
         return _above_one(dist.LogNormal(_at(math.log(3.0)), _at(0.75)))
-    if name == "q":
-        return dist.TruncatedNormal(_at(0.0), _at(1.0), high=_at(0.0))
     if name in ("u_s0", "u_v0"):
         # the unmeasured one of the two stands half a size away, on the side of a positive gap
         other = 0.5 if name == "u_s0" else -0.5
         return dist.Normal(_at(_first(run.u_s if name == "u_s0" else run.u_v, other, scale)), _at(1.0))
     if name in ("u_s_inf", "u_v_inf"):
         start = default_prior("u_s0" if name == "u_s_inf" else "u_v0", run, scale)
-        return dist.Normal(start.mean, _at(2.0)) if curve else dist.Normal(start.mean - 1.0, _at(1.5))
+        return dist.Normal(start.mean, _at(2.0)) if curve else dist.Normal(start.mean - 0.5, _at(0.5))
     if name in ("sigma", "sigma_s", "sigma_v"):
         stated = {"sigma": np.concatenate([run.se_s, run.se_v]), "sigma_s": run.se_s, "sigma_v": run.se_v}
         return dist.HalfCauchy(_at(_noise_scale(stated[name], scale)))
@@ -75,9 +73,10 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
     "rho": (dist.Uniform, 0.0, 1.0),
     "gap_inf": (dist.Normal, 0.0, 1.0),
     "b": (dist.Normal, 0.0, 1.0),
-    "kappa": (dist.LogNormal, math.log(0.7), 1.25),
+    "kappa": (dist.LogNormal, 0.0, 1.0),
     "s": (dist.LogNormal, math.log(0.5), 1.0),
     "tau": (dist.LogNormal, math.log(0.3), 1.0),
+    "q": (dist.Normal, 0.0, 0.5),
     "p": (dist.HalfNormal, 1.0),
     **{f"bend_{i}": (dist.Normal, -1.0, 1.0) for i in range(1, 5)},
     "diffusion": (dist.HalfCauchy, 0.05),
@@ -106,6 +105,7 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
         }.items()
     },
     "nu": (dist.Gamma, 2.0, 0.1),
+    "phi": (dist.Beta, 1.0, 3.0),
 }
 
 

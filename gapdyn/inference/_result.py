@@ -39,6 +39,7 @@ class Fit:
     findings : what to know before using it.
     provenance : versions, seed, route, precision, settings, priors.
     seconds : phase -> wall-clock seconds.
+    proposal : what weighted draws were proposed by, for a fit that starts from this one.
     series : the one column that a curve was fitted to (`data` then has it in the place of u_s); None: u_s and u_v.
     """
 
@@ -57,6 +58,7 @@ class Fit:
     scale: Scale = dataclasses.field(repr=False)
     series: str | None = None
     quality: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    proposal: Any = dataclasses.field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Draws of one parameter, flattened over chains: (draw,)."""
@@ -96,7 +98,9 @@ class Fit:
         flat = {k: np.asarray(v, float) for k, v in self.flat.items() if k in self.law.example}
         return jax.jit(jax.vmap(one, (0, None)))(flat, constants)
 
-    def curves(self, ts: Any = None, *, key: Any = 0, prompts: str = "same", draws: int | None = None) -> Curves:
+    def curves(
+        self, ts: Any = None, *, key: Any = 0, prompts: str = "same", draws: int | None = None, anew: bool = False
+    ) -> Curves:
         """Curves and replicated measurements of the draws at times `ts` (default: the run's checkpoints).
 
         Parameters
@@ -105,14 +109,18 @@ class Fit:
         key : seed of the replicated noise.
         prompts : "same" (the run's evaluation prompts: their common error stays), "new" (other prompts), "law".
         draws : use this many draws, evenly thinned; None is all.
+        anew : of excess noise with memory (`residuals="ar1"`): another's, not what goes on from the data.
         """
-        flat = self.flat
-        if draws is not None:
-            total = len(next(iter(flat.values())))
-            pick = np.linspace(0, total - 1, min(draws, total)).astype(int)
-            flat = {k: v[pick] for k, v in flat.items()}
         ts = self.data.t if ts is None else ts
-        return curves(self.model, self.observations, self.scale, flat, ts, as_seed(key), prompts)
+        flat = self.thinned(draws)
+        return curves(self.model, self.observations, self.scale, flat, ts, as_seed(key), prompts, anew=anew)
+
+    def thinned(self, draws: int | None) -> dict[str, np.ndarray]:
+        """`draws` of the draws, evenly spaced, or all: name -> (draw,)."""
+        flat = self.flat
+        total = len(next(iter(flat.values())))
+        pick = np.linspace(0, total - 1, min(draws or total, total)).astype(int)
+        return flat if len(pick) == total else {k: v[pick] for k, v in flat.items()}
 
     def to_arviz(self) -> xr.DataTree:
         """An ArviZ DataTree: posterior, log_likelihood, sample_stats, observed_data, constant_data."""

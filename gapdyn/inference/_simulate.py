@@ -27,6 +27,7 @@ def simulate(
     se: float | None = None,
     shared: float = 1.0,
     corr: float = 0.0,
+    phi: float = 0.0,
     name: str = "simulated",
     clock: str = "round",
     unit: str = "nats/response",
@@ -42,12 +43,14 @@ def simulate(
     se : standard error that the run states (unit of u); None: the run has none.
     shared : the part c of se^2 that all checkpoints have in common, in [0, 1].
     corr : correlation of the errors of u_s and u_v, in (-1, 1).
+    phi : part of `noise` that is left after the mean time between checkpoints, in [0, 1): what it has of memory.
     """
     for what, value, low in (
         ("noise", noise, 0.0),
         ("se", se, 0.0),
         ("shared", shared, 0.0),
         ("corr", corr, -1.0),
+        ("phi", phi, 0.0),
     ):
         limit = math.inf if what in ("noise", "se") else 1.0
         if value is not None and not (math.isfinite(value) and low <= value <= limit):
@@ -71,6 +74,7 @@ def simulate(
             mask=jnp.ones(curve.shape, bool),
             shared=jnp.full(2, float(shared)),
             sigma=jnp.full(2, noise / size),
+            decay=jnp.asarray(np.append(0.0, phi ** (np.diff(ts) / np.mean(np.diff(ts))))) if phi else None,
         )
         curve = curve + size * np.asarray(errors.sample(as_key(key)), np.float64)
     stated: dict[str, Any] = {} if se is None else {"se_s": np.full(len(ts), se), "se_v": np.full(len(ts), se)}

@@ -71,8 +71,8 @@ SITES: dict[str, Site] = {
         _site("u_s_inf", "U_s∞", "limit of solver uncertainty: the ceiling", Dimension.LEVEL,
              "follows; if given a prior, it replaces G∞ or ρ (in curves Normal(start, 2))", _LAW),
         _site("u_v_inf", "U_v∞", "limit of verifier uncertainty", Dimension.LEVEL,
-             "follows; if given a prior, it replaces ρ or G∞. Of a relaxing verifier Normal(start - 1, 1.5), in curves "
-             "Normal(start, 2)", _LAW),
+             "follows; if given a prior, it replaces ρ or G∞. Of a relaxing verifier Normal(start - 0.5, 0.5), in "
+             "curves Normal(start, 2)", _LAW),
         _site("alpha", "α", "solver response in the stated gauge k", Dimension.RATE,
              "follows; if given a prior, LogNormal(log 2, 1.25) stands beside it", _LAW),
         _site("beta", "β", "verifier response in the stated gauge k", Dimension.RATE,
@@ -80,12 +80,12 @@ SITES: dict[str, Site] = {
         _site("b", "b", "offset of the potential kG - b, in the stated gauge k", Dimension.DIFFERENCE,
              "follows; as G∞ times k", _LAW),
         _site("kappa", "κ", "rate at which the verifier settles by itself", Dimension.RATE,
-              "LogNormal(log 0.7, 1.25)", _KIN),
+              "LogNormal(0, 1)", _KIN),
         _site("m", "m", "exponent of the power potential", Dimension.PURE, "1 + HalfNormal(1)", _KIN),
         _site("s", "s", "gap beyond rest at which the drive saturates", Dimension.DIFFERENCE,
               "LogNormal(log 0.5, 1)", _KIN),
         _site("tau", "τ", "time on which ratio or rates change", Dimension.TIME, "LogNormal(log 0.3, 1)", _KIN),
-        _site("q", "q", "exponent of the drifting ratio", Dimension.PURE, "-HalfNormal(1)", _KIN),
+        _site("q", "q", "exponent of the drifting ratio", Dimension.PURE, "Normal(0, 0.5)", _KIN),
         _site("p", "p", "exponent of the decaying rates", Dimension.PURE, "HalfNormal(1)", _KIN),
         *(_site(f"bend_{i}", f"w_{i}", f"log weight of unit {i} of the neural potential", Dimension.PURE,
                 "Normal(-1, 1)", _KIN) for i in range(1, 5)),
@@ -118,6 +118,8 @@ SITES: dict[str, Site] = {
              "Beta(0.5, 0.5)", _OURS),
         Site("shared_v", "c_v", "share of se_v² that all checkpoints have in common", Dimension.PURE, "[0, 1]",
              "Beta(0.5, 0.5)", _OURS),
+        Site("phi", "φ", "part of the excess noise left at the next checkpoint, with Likelihood(residuals='ar1')",
+             Dimension.PURE, "[0, 1]", "Beta(1, 3)", _OURS),
         Site("nu", "ν", "degrees of freedom of the Student-t noise", Dimension.PURE, "> 0", "Gamma(2, 0.1)",
              "Juárez and Steel 2010"),
         Site("offset_s", "z_s", "common error of u_s in units of √c_s se_s", Dimension.PURE, "real", "Normal(0, 1)",
@@ -130,7 +132,7 @@ SITES: dict[str, Site] = {
 
 def is_noise(name: str) -> bool:
     """Whether a parameter is of the error model, not of the law."""
-    return name == "nu" or name.startswith(("sigma", "shared_", "offset_"))
+    return name in ("nu", "phi") or name.startswith(("sigma", "shared_", "offset_"))
 
 
 # numbers of a law that are not parameters (see `LawSpec.constants`)

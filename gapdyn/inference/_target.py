@@ -38,7 +38,7 @@ def _has_score(name: str, obs: Observations) -> bool:
 
 def linear_sites(model: Model, obs: Observations) -> tuple[str, ...]:
     """The sampled parameters that are Gaussian given the rest, as the law names them; () where that does not hold."""
-    if model.wanders or model.likelihood.noise != "gaussian":
+    if model.likelihood.noise != "gaussian":
         return ()
     affine = model.law.coordinates.affine
     names = tuple(n for n in affine if n in obs.priors and type(obs.priors[n].distribution) is dist.Normal)
@@ -89,13 +89,15 @@ class GivenRest:
         def course(theta: Any) -> Any:
             resolved = model.law.coordinates.resolve({**values, **dict(zip(self.names, theta, strict=True))})
             t = model.solve_at(resolved, obs.ts, obs, model.route)
-            return jnp.stack([t.u_s, t.u_v], -1)
+            return jnp.stack([t.u_s, t.u_v], -1), resolved
 
         # a law that is affine is so about any point; this one is not a start at rest, which some state apart
         base = loc + 0.3137 * jnp.arange(1, count + 1)
-        courses = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(count)]))
+        courses, resolved = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(count)]))
         rows = jnp.concatenate([(obs.y - courses[0])[None], courses[1:] - courses[0]])
-        gram = model.errors_about(courses[0], values, obs).gram(rows)
+        # what scatters the checkpoints does not depend on the affine parameters
+        whole = {**values, **{k: v[0] for k, v in resolved.items()}}
+        gram = model.errors(courses[0], whole, obs).gram(rows)
         # the factor of the precision, from the last parameter to the first, so that its inverse's is triangular too
         precision = gram[1:, 1:] + jnp.diag(1 / sd**2)
         factor = inverse_of_root(root(precision)).T

@@ -409,3 +409,19 @@ def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
     monkeypatch.setenv("GAPDYN_DEBUG", "1")
     with pytest.raises(RuntimeError, match="second line"):
         main(["simulate"])
+
+
+def test_backtest_prints_one_json_object(tmp_path: Path):
+    log = tmp_path / "run.csv"
+    gd.write_run(gd.simulate(gd.laws.shared_rate(rate=0.5), np.linspace(0, 9, 12), noise=0.01, key=1), log)
+    done = process("backtest", str(log), "--train", "6,9", "--law", "shared_rate", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    out = strict(done.stdout)
+    assert [o["train"] for o in out["origins"]] == [6, 9]
+    first = out["origins"][0]
+    assert [len(first[s][q]) for s in ("u_s", "u_v") for q in ("mean", "q05", "q50", "q95")] == [6] * 8
+    assert first["weights"] == {"shared_rate": 1.0}
+    assert set(first["laws"]["shared_rate"]) >= {"u_s", "u_v", "scores", "engine", "pareto_k"}
+    table = process("backtest", str(log), "--train", "9", "--law", "shared_rate")
+    assert table.returncode == 0
+    assert "weighted" in table.stdout

@@ -27,6 +27,7 @@ def test_names_are_those_of_the_library():
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
+    assert [gd.Likelihood(residuals=kind).residuals for kind in _names.RESIDUALS] == list(_names.RESIDUALS)
 
 
 def test_settings_are_those_of_the_engines():

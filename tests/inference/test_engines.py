@@ -205,7 +205,7 @@ def test_auto_keeps_the_better_of_two_that_failed():
         three = dist.MixtureSameFamily(dist.Categorical(jnp.full(3, 1 / 3)), places)
         numpyro.sample("x", three.expand([6]).to_event(1))
 
-    kept = gd.engines.sample(many_modes, key=0, engine=gd.engines.Auto(warmup=100, draws=250))
+    kept = gd.engines.sample(many_modes, key=0, engine=gd.engines.Auto(warmup=100, draws=600))
     assert kept.engine.name == "importance"
     assert "NUTS did worse" in kept.findings[0].text
     assert [f for f in kept.findings if f.level == "warning"]

@@ -99,7 +99,7 @@ def test_two_ways_to_tell_a_run_are_both_found(seed):
     """A relaxing verifier tells this run in two ways, and the less likely one is the wider: most climbs end there."""
     fit = gd.fit(gd.datasets.inner_learning(), gd.laws.relaxing_verifier(), key=seed, engine="quadrature")
     share = np.mean(fit["rho"] > 0.55)
-    assert 0.9 < share < 1
+    assert 0.75 < share < 0.92
     assert not [f for f in fit.findings if f.code in ("pareto_k", "ess", "rhat")]
 
 

@@ -28,7 +28,10 @@ def as_engine(engine: Any) -> Any:
         raise InputError(f"engine={engine!r}: give a name ({', '.join(ALL_ENGINES)}) or settings, such as NUTS().")
     for field in dataclasses.fields(engine):
         value, least = getattr(engine, field.name), _LEAST.get(field.name)
-        if least is None:
+        if field.name == "fallback":
+            if not isinstance(value, bool):
+                raise InputError(f"engine {engine.name!r}: fallback={value!r}; it is True or False.")
+        elif least is None:
             if not 0 < value < 1:
                 raise InputError(f"engine {engine.name!r}: {field.name}={value!r}; it lies in (0, 1).")
         elif not isinstance(value, int) or isinstance(value, bool) or value < least:

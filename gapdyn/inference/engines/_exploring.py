@@ -16,8 +16,9 @@ from ._pareto import smooth
 from ._result import Sampled
 from ._target import Collapsed
 
-FEW, MANY = 1024, 6144  # points in a round, early and late
-AGAIN = 3  # times that the whole is tried, each time from all points of the time before
+FEW, LESS, MANY = 1024, 2048, 6144  # points in a round: early ones, and later for few draws and for many
+AGAIN = 3  # times that the whole is tried, each time from all points of the time before; once for few draws
+STALLED = 1.1  # growth of the effective share over two rounds, below which a proposal is as good as it gets
 PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
 THINNED = 2048  # of the points, by weight, that a mixture is fitted to
 REFINEMENTS = 6  # steps of expectation-maximisation in a round
@@ -55,35 +56,41 @@ def explored(
     `engine` has the settings of `Importance`.
     """
     tries: list[_Points] = []
-    for _ in range(AGAIN):
+    proposals: list[Mixture] = []
+    for _ in range(AGAIN if engine.chains * engine.draws > LESS else 1):
         mixture, first = _fitted(aim, mixture, engine, early, random, bar)
+        proposals.append(mixture)
         tries.append(_enough(aim, mixture, random, first, max(engine.chains * engine.draws, ENOUGH)))
         bar.update(1)
         if tries[-1].k < COVERED:
             break
         mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].flat, random, engine.components)
-    best = min(tries, key=lambda p: p.k)
+    at = int(np.argmin([p.k for p in tries]))
+    best = tries[at]
     picked = _picked(best, engine.chains * engine.draws, random)
     quality = {
         "pareto_k": np.asarray([best.k]),
         "effective": np.asarray([best.worth]),
         "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
     }
-    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality)
+    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality, proposal=proposals[at])
 
 
 def _fitted(
     aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
 ) -> tuple[Mixture, tuple[Any, ...]]:
     """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
+    many = min(max(3 * engine.chains * engine.draws // 2 // LESS * LESS, LESS), MANY)
+    shares: list[float] = []
     for i in range(engine.rounds):
-        count = FEW if i < early else MANY
+        count = FEW if i < early else many
         first = x, _, _, flat = _weighted(aim, mixture, random, count)
         bar.update(1)
-        if _effective(flat) > GOOD * count:
+        shares.append(_effective(flat) / count)
+        if shares[-1] > GOOD or (i >= early + 2 and shares[-1] < STALLED * shares[-3]):
             return mixture, first
         mixture = adapted(x[:, : aim.size], flat, random, engine.components)
-    return mixture, _weighted(aim, mixture, random, MANY)
+    return mixture, _weighted(aim, mixture, random, many)
 
 
 def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
@@ -124,12 +131,12 @@ def _enough(
         x, own, log_weight, flat = joined = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
         found = _Points(x, own, log_weight, flat, *smooth(log_weight))
         most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
-        room = most * draws - len(x)
+        room, many = most * draws - len(x), LESS if draws <= LESS else MANY
         if found.worth >= draws or room <= 0:
             return found
         missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
-        blocks = max(1, missing // MANY)  # of one size, so that an interrupt is felt
-        parts = [joined, *(_weighted(aim, mixture, random, MANY) for _ in range(blocks))]
+        blocks = max(1, missing // many)  # of one size, so that an interrupt is felt
+        parts = [joined, *(_weighted(aim, mixture, random, many) for _ in range(blocks))]
 
 
 def capped(log_weight: Any) -> Any:

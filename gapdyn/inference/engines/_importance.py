@@ -49,11 +49,15 @@ class Importance:
     components: int = 24
     name = "importance"
 
-    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
-        """Sample the posterior."""
+    def run(
+        self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None, start: Any = None
+    ) -> Sampled:
+        """Sample the posterior, from the proposal of one much like it if there is one."""
         began, random, aim = time.perf_counter(), generator(key), target.whole(args)
         with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
-            if aim.size <= ANNEALED:
+            if start:
+                first, said, early = start, {}, 0
+            elif aim.size <= ANNEALED:
                 first, said, early = annealed(aim, random, self.components), {}, 0
             else:
                 modes = climb(aim.values, best_starts(aim.values, aim.size, STARTS, random))
@@ -61,7 +65,7 @@ class Importance:
             bar.update(1)
             sampled = explored(aim, first, self, random, bar, early)
         quality = {**sampled.quality, **said}
-        return Sampled(sampled.x, quality=quality, seconds={"sampling": time.perf_counter() - began})
+        return dataclasses.replace(sampled, quality=quality, seconds={"sampling": time.perf_counter() - began})
 
 
 def best_starts(values: Values, size: int, count: int, random: np.random.Generator) -> Any:

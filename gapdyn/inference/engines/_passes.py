@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -71,8 +72,9 @@ def sample_with_care(
     fast, nuts = engine.candidates(target)
     title = "Quadrature" if fast.name == "quadrature" else "Importance sampling"
     tried = None
-    if target.size > LARGEST:
-        why = f"the posterior has {target.size} numbers, and beyond {LARGEST} a proposal loses its tails."
+    numbers = sum(math.prod(shape) for _, shape in target.rest)
+    if numbers > LARGEST and engine.fallback:
+        why = f"the posterior has {numbers} numbers, and beyond {LARGEST} a proposal loses its tails."
     else:
         tried = attempt(fast, k_fast)
         worst, effective = (tried.sampled.quality[q].item() for q in ("pareto_k", "effective"))
@@ -82,6 +84,9 @@ def sample_with_care(
             text = f"{title} is verified on this posterior: k-hat {worst:.2f}, worth {effective:.0f} draws."
             return tried, [Finding("info", "engine", text, "For another: engine='nuts'.")]
         why = against[0].text
+        if not engine.fallback:
+            text = f"{title} declined, and is all that was asked for: {why}"
+            return tried, [Finding("info", "engine", text, "engine='auto' goes on to NUTS.")]
     done, found = _twice_where_asked(nuts, attempt, k_nuts, k_again)
     if tried is not None and tried.faults < done.faults:
         worse = next(f.text for f in done.findings if f.level != "info")

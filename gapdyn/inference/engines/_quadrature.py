@@ -37,8 +37,10 @@ class Quadrature:
     components: int = 12
     name = "quadrature"
 
-    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
-        """Sample the posterior."""
+    def run(
+        self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None, start: Any = None
+    ) -> Sampled:
+        """Sample the posterior, from the proposal of one much like it if there is one."""
         if target.given_rest is None:
             raise InputError(
                 "engine 'quadrature': this model has no parameters that are Gaussian given the others (levels of a law "
@@ -46,7 +48,7 @@ class Quadrature:
             )
         began, random, aim = time.perf_counter(), generator(key), target.collapsed(args)
         with progress_bar(1 + AGAIN * (self.rounds + 1), "quadrature", progress) as bar:
-            mixture = annealed(aim, random, self.components)
+            mixture = start or annealed(aim, random, self.components)
             bar.update(1)
             sampled = explored(aim, mixture, self, random, bar)
         return dataclasses.replace(sampled, seconds={"sampling": time.perf_counter() - began})

@@ -18,9 +18,11 @@ class Sampled:
         the share of starts that `converged`, where there were starts. Of an approximation, whose draws are not
         weighted, in place of `effective` how far it is `off` (in sds, by its weights).
     seconds : phase -> seconds.
+    proposal : of weighted draws, what they were proposed by, for a posterior much like this one to start from.
     """
 
     x: Any
     stats: dict[str, Any] = dataclasses.field(default_factory=dict)
     quality: dict[str, Any] = dataclasses.field(default_factory=dict)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    proposal: Any = None

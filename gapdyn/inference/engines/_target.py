@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from ..._compile import quick_jit
 
 BLOCK = 512  # points that are evaluated at once
+_TRACING = threading.Lock()  # NumPyro's stack of handlers is one for all threads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Target:
         from numpyro.infer.util import potential_energy
 
         def safe(x: Any) -> Any:
-            value = -potential_energy(self.model, args, {}, self.split(x))
+            with _TRACING:
+                value = -potential_energy(self.model, args, {}, self.split(x))
             return jnp.where(jnp.isnan(value), -jnp.inf, value)
 
         return jax.jit(safe)

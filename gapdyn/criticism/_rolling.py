@@ -1,0 +1,125 @@
+"""Rolling origins: what each law, fitted to the beginnings of a run, says of the checkpoints that came later."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .._check import InputError
+from .._random import split
+from ..data import Run
+from ..dynamics import LawSpec
+from ..inference import Fit, Likelihood, fit
+from ..inference._ahead import Ahead, ahead
+from ..inference._progress import progress_bar
+from ..inference.engines import Auto
+from ..inference.engines._pareto import smooth
+from ._scores import log_mean_exp
+
+DRAWS = 1000  # of a fit in a series of many
+ENGINE = Auto(draws=DRAWS // 4, fallback=False)
+COVERED = 0.7  # k-hat below which the draws of an earlier fit, weighted, stand for those of a later one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a law, knowing a run's first `train` checkpoints, says of the later ones.
+
+    Attributes
+    ----------
+    train : checkpoints known.
+    ahead : draws at the later checkpoints; of an update they are those of an earlier fit, to be weighted.
+    log_score : (times,), log predictive density of each later checkpoint.
+    fit : the posterior, or None if it is that of an earlier origin brought up to date.
+    pareto_k : k-hat, of the fit's engine or of the update (infinite where the engine has none).
+    """
+
+    train: int
+    ahead: Ahead
+    log_score: np.ndarray
+    fit: Fit | None
+    pareto_k: float
+
+
+# law -> checkpoints known -> prediction
+Rolled = Mapping[str, Mapping[int, Prediction]]
+
+
+def roll(
+    run: Run,
+    laws: Mapping[str, LawSpec],
+    between: list[int],
+    exact: list[int],
+    *,
+    key: Any,
+    likelihood: Likelihood,
+    engine: Any,
+    progress: bool | None,
+) -> tuple[Rolled, dict[str, str]]:
+    """Predictions of every law: exact fits at `exact`, at `between` updates by importance weights where these hold.
+
+    Laws are fitted side by side, one on each core. Also law -> why it could not be fitted.
+    """
+    origins = sorted({*between, *exact})
+    keys = dict(zip(laws, split(key, len(laws)), strict=True))
+    rolled: dict[str, dict[int, Prediction]] = {}
+    failed: dict[str, str] = {}
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
+    with progress_bar(len(laws) * len(origins), "fits", progress) as bar:
+        jobs = {
+            name: pool.submit(_one, run, law, origins, set(exact), keys[name], likelihood, engine, bar.update)
+            for name, law in laws.items()
+        }
+        try:
+            for name, job in jobs.items():
+                try:
+                    rolled[name] = job.result()
+                except InputError as error:
+                    failed[name] = str(error)
+        finally:  # an interrupt does not wait for what still runs
+            pool.shutdown(wait=False, cancel_futures=True)
+    return rolled, failed
+
+
+def _one(
+    run: Run,
+    law: LawSpec,
+    origins: list[int],
+    exact: set[int],
+    key: Any,
+    likelihood: Likelihood,
+    engine: Any,
+    tick: Callable[[int], Any],
+) -> dict[int, Prediction]:
+    found: dict[int, Prediction] = {}
+    latest: Fit | None = None
+    for origin, k in zip(origins, split(key, len(origins)), strict=True):
+        k_fit, k_ahead = split(k, 2)
+        made = None
+        if latest is not None and origin not in exact:
+            made = _updated(latest, run, origin, k_ahead)
+        if made is None:
+            latest = fit(
+                run.head(origin), law, key=k_fit, engine=engine, likelihood=likelihood, length=len(run), start=latest,
+                progress=False,
+            )  # fmt: skip
+            seen = ahead(latest, run, key=k_ahead)
+            worst = float(np.max(latest.quality.get("pareto_k", np.inf)))
+            made = Prediction(origin, seen, log_mean_exp(seen.log_lik), latest, worst)
+        found[origin] = made
+        tick(1)
+    return found
+
+
+def _updated(latest: Fit, run: Run, origin: int, key: Any) -> Prediction | None:
+    """The prediction of an earlier fit that learns of more checkpoints; None where its draws do not reach that far."""
+    seen = ahead(latest, run, seen=origin, key=key)
+    weight, k = smooth(seen.log_lik_seen)
+    if not k < COVERED:
+        return None
+    return Prediction(origin, seen, log_mean_exp(seen.log_lik, weight), None, k)
