@@ -24,7 +24,7 @@ import numpy as np
 
 TRAIN = "10,12,14,15,16"
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "published"
-BUNDLED = ("learning", "sharpening_only", "inner_learning", "collapse")
+BUNDLED = ("learning", "sharpening_only")
 WAYS = ("weighted", "relaxing_verifier", "drifting_response", "shared_rate", "exponential", "power_law", "rank_two",
         "persistence")  # fmt: skip
 

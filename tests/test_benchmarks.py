@@ -31,13 +31,14 @@ def test_long_benchmark_runs(script):
 
 def test_readme_shows_the_stored_results():
     sys.path.insert(0, str(ROOT / "benchmarks"))
+    import backtest
     import coverage
     import first_run
     import posterior
     import solve
 
     readme = (ROOT / "README.md").read_text()
-    modules = {"first_run": first_run, "coverage": coverage, "solve": solve, "posterior": posterior}
-    for name, module in modules.items():
+    for module in (first_run, coverage, solve, posterior, backtest):
+        name = module.__name__
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme

@@ -59,6 +59,8 @@ WORDS = [
     ("engine=gd.engines.NUTS(target_acceptance=0.995).", "--target-acceptance 0.995."),
     ("gd.laws.shared_rate(u_s_inf=numpyro.distributions.HalfNormal(1))", "--prior 'u_s_inf=HalfNormal(1)'"),
     ("likelihood=gd.Likelihood(noise='student_t') lets", "--noise student_t lets"),
+    ("likelihood=gd.Likelihood(residuals='ar1') keeps", "--residuals ar1 keeps"),
+    ("gd.backtest puts its rivals on trial.", "gapdyn backtest puts its rivals on trial."),
     ("try gd.Likelihood(shared=0.0).", "try --shared 0.0."),
     ("such as gd.forcings.impulse() or gd.forcings.additive_impulse().",
      "such as --forcing impulse or --forcing additive_impulse."),

@@ -46,7 +46,8 @@ def two_rates(key: int) -> gd.Run:
 def test_a_wrong_law_is_seen_to_be_wrong():
     for key in range(3):
         seen = gd.check(gd.fit(two_rates(key), LAW, key=0, engine=QUICK))
-        assert "posterior_misfit" in {f.code for f in seen.findings}
+        (misfit,) = (f for f in seen.findings if f.code == "posterior_misfit")
+        assert "residuals='ar1'" in misfit.remedy
         assert any(seen.statistics[f"autocorrelation_{s}"].surprising for s in ("u_s", "u_v"))
 
 
