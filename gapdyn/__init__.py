@@ -55,20 +55,8 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(
-        (
-            "Backtest",
-            "Calibration",
-            "Check",
-            "backtest",
-            "calibrate",
-            "check",
-            "exponential_fit",
-            "prior_check",
-            "rivals",
-        ),
-        "criticism",
-    ),
+    **dict.fromkeys(("Backtest", "Calibration", "Check", "backtest", "calibrate", "check"), "criticism"),
+    **dict.fromkeys(("exponential_fit", "prior_check", "rivals"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 
 from . import _request
 from ._output import say, to_json
 from ._setup import set_up_jax
-from ._words import reword
+from ._words import reworded
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit laws to a run's beginnings and judge them on what came later."""
     measured = _request.read(arguments)
     set_up_jax()
-    from ..criticism import backtest, check_origins
+    from ..criticism import backtest
     from ..dynamics import curves, laws
 
-    check_origins(measured, arguments.train)
     chosen = None if arguments.law == "all" else {**laws.ALL_LAWS, **curves.ALL_CURVES}[arguments.law]()
     tested = backtest(measured, chosen, origins=arguments.train, key=arguments.seed)
-    found = [dataclasses.replace(f, text=reword(f.text), remedy=reword(f.remedy)) for f in tested.findings]
+    found = reworded(tested.findings)
     if arguments.json:
         print(to_json({**tested.to_dict(), "findings": [f.to_dict() for f in found]}))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from . import _request
 from ._output import ready_folder, say, to_json, write_files
 from ._setup import set_up_jax
-from ._words import reword
+from ._words import reworded
 
 FILES = ("fit.json", "trajectory.png", "ceiling.png", "check.png")
 Result = tuple[Any, Any, Any]  # fit, ceiling, check
@@ -48,8 +47,7 @@ def judge(fitted: Any, seed: int) -> Result:
 
 def findings(fitted: Any, checked: Any) -> list[Any]:
     """All findings of a fit and of its check, their remedies as options of the command line."""
-    every = [*fitted.findings, *checked.findings]
-    return [dataclasses.replace(f, text=reword(f.text), remedy=reword(f.remedy)) for f in every]
+    return reworded([*fitted.findings, *checked.findings])
 
 
 def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, Any]:

@@ -6,9 +6,11 @@ One table for all messages and findings. Tests run every entry on the message th
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _FREE = r"(?<![\w'\"\[.-])"  # not within a word, a quoted name or an option
@@ -65,3 +67,8 @@ def reword(message: str) -> str:
     for pattern, replacement in _TABLE:
         message = re.sub(pattern, replacement, message)
     return message.replace("\n", " ")
+
+
+def reworded(findings: Iterable[Any]) -> list[Any]:
+    """Findings with their texts and remedies for a user of the command line."""
+    return [dataclasses.replace(f, text=reword(f.text), remedy=reword(f.remedy)) for f in findings]

@@ -3,7 +3,6 @@
 from ._backtest import Backtest as Backtest
 from ._backtest import Origin as Origin
 from ._backtest import backtest as backtest
-from ._backtest import check_origins as check_origins
 from ._calibrate import Calibration as Calibration
 from ._calibrate import calibrate as calibrate
 from ._check import Check as Check

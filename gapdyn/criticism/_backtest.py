@@ -17,6 +17,7 @@ from .._random import generator, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Finding, Likelihood
+from ..inference.engines._exploring import COVERED
 from ._rivals import rivals
 from ._rolling import ENGINE, Prediction, Rolled, roll
 from ._scores import Scores, bands, log_mean_exp, score
@@ -164,7 +165,7 @@ def backtest(
     """
     choose(weights, METHODS, "weights")
     chosen = named(run, laws)
-    trains = check_origins(run, origins)
+    trains = _check_origins(run, origins)
     likelihood = Likelihood(residuals="ar1") if likelihood is None else likelihood
     between = list(range(first_origin(trains[0]), trains[-1]))
     k_roll, k_mix = split(key, 2)
@@ -246,7 +247,7 @@ def _series(rep: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return {name: bands(rep[:, :, i]) for i, name in enumerate(SERIES) if seen[i]}
 
 
-def check_origins(run: Run, origins: Sequence[int]) -> list[int]:
+def _check_origins(run: Run, origins: Sequence[int]) -> list[int]:
     """Numbers of checkpoints to fit, in order: each at least 4 and less than the run has."""
     trains = sorted(set(origins))
     for n in trains:
@@ -264,7 +265,7 @@ def _findings(rolled: Rolled, trains: list[int], failed: Mapping[str, str]) -> l
     remedy = "The others are judged without it."
     found = [Finding("warning", "law_failed", f"{name} is left out: {why}", remedy) for name, why in failed.items()]
     for name, by_origin in rolled.items():
-        doubtful = [n for n in trains if not by_origin[n].pareto_k < 0.7]
+        doubtful = [n for n in trains if not by_origin[n].pareto_k < COVERED]
         if doubtful:
             text = f"{name}: fitted to {', '.join(map(str, doubtful))} checkpoints its draws are doubtful (k-hat)."
             found.append(Finding("info", "pareto_k", text, "Its forecasts there are approximate."))

@@ -18,12 +18,12 @@ from ..inference import Fit, Likelihood, fit
 from ..inference._ahead import Ahead, ahead
 from ..inference._progress import progress_bar
 from ..inference.engines import Auto
+from ..inference.engines._exploring import COVERED
 from ..inference.engines._pareto import smooth
 from ._scores import log_mean_exp
 
 DRAWS = 1000  # of a fit in a series of many
 ENGINE = Auto(draws=DRAWS // 4, fallback=False)
-COVERED = 0.7  # k-hat below which the draws of an earlier fit, weighted, stand for those of a later one
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

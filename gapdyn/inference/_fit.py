@@ -97,7 +97,7 @@ def fit(
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route, length=length)
     findings = _precision_finding()
-    known = start.proposal if start is not None and start.model.alike(model) else None
+    known = start.proposal if start is not None and start.model == model else None
     done, chosen = posterior(settings, model, obs, scale, seed, progress, known)
     findings += chosen + done.findings
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}

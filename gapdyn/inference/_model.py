@@ -80,10 +80,6 @@ class Model:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and self.key == other.key
 
-    def alike(self, other: Model) -> bool:
-        """Whether both are models of the same numbers, in the same order."""
-        return (self.law.name, self.noise_sites, self.key[-1]) == (other.law.name, other.noise_sites, other.key[-1])
-
     @property
     def has_common_errors(self) -> bool:
         """Whether checkpoints may share an error: not where no standard errors are stated."""

@@ -80,7 +80,7 @@ def _fitted(
     aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
 ) -> tuple[Mixture, tuple[Any, ...]]:
     """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
-    many = min(max(3 * engine.chains * engine.draws // 2 // LESS * LESS, LESS), MANY)
+    many = _points_in_a_round(engine.chains * engine.draws)
     shares: list[float] = []
     for i in range(engine.rounds):
         count = FEW if i < early else many
@@ -91,6 +91,10 @@ def _fitted(
             return mixture, first
         mixture = adapted(x[:, : aim.size], flat, random, engine.components)
     return mixture, _weighted(aim, mixture, random, many)
+
+
+def _points_in_a_round(draws: int) -> int:
+    return LESS if draws <= LESS else MANY
 
 
 def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
@@ -131,7 +135,7 @@ def _enough(
         x, own, log_weight, flat = joined = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
         found = _Points(x, own, log_weight, flat, *smooth(log_weight))
         most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
-        room, many = most * draws - len(x), LESS if draws <= LESS else MANY
+        room, many = most * draws - len(x), _points_in_a_round(draws)
         if found.worth >= draws or room <= 0:
             return found
         missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
