@@ -22,9 +22,10 @@ from typing import Any
 import _bench
 import numpy as np
 
+import gapdyn as gd
+
 TRAIN = "10,12,14,15,16"
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "published"
-BUNDLED = ("learning", "sharpening_only")
 WAYS = ("weighted", "relaxing_verifier", "drifting_response", "shared_rate", "exponential", "power_law", "rank_two",
         "persistence")  # fmt: skip
 
@@ -67,8 +68,6 @@ def published(folder: Path, cache: str) -> dict[str, Any]:
 
 def bundled(names: tuple[str, ...], cache: str) -> dict[str, Any]:
     """Run -> scores of the weighted forecast and of persistence."""
-    import gapdyn as gd
-
     out = {}
     for name in names:
         count = len(gd.datasets.load(name))
@@ -106,6 +105,6 @@ if __name__ == "__main__":
         elif not options.folder.is_dir():
             raise SystemExit(f"{options.folder}: no such folder. Name the one that has the published curves.")
         else:
-            result = {"published": published(options.folder, cache), "bundled": bundled(BUNDLED, cache)}
+            result = {"published": published(options.folder, cache), "bundled": bundled(gd.datasets.names(), cache)}
             print(table(result))
             _bench.save("backtest", result)

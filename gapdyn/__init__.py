@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from .criticism import Backtest as Backtest
     from .criticism import Calibration as Calibration
     from .criticism import Check as Check
+    from .criticism import Comparison as Comparison
+    from .criticism import Loo as Loo
+    from .criticism import Progress as Progress
     from .criticism import backtest as backtest
     from .criticism import calibrate as calibrate
     from .criticism import check as check
+    from .criticism import compare as compare
     from .criticism import exponential_fit as exponential_fit
+    from .criticism import loo as loo
     from .criticism import prior_check as prior_check
+    from .criticism import progress as progress
     from .criticism import rivals as rivals
     from .data import Fleet as Fleet
     from .data import Run as Run
@@ -55,8 +61,10 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(("Backtest", "Calibration", "Check", "backtest", "calibrate", "check"), "criticism"),
-    **dict.fromkeys(("exponential_fit", "prior_check", "rivals"), "criticism"),
+    **dict.fromkeys(
+        ("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest", "calibrate"), "criticism"
+    ),
+    **dict.fromkeys(("check", "compare", "exponential_fit", "loo", "prior_check", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

@@ -15,10 +15,8 @@ def run(arguments: argparse.Namespace) -> int:
     measured = _request.read(arguments)
     set_up_jax()
     from ..criticism import backtest
-    from ..dynamics import curves, laws
 
-    chosen = None if arguments.law == "all" else {**laws.ALL_LAWS, **curves.ALL_CURVES}[arguments.law]()
-    tested = backtest(measured, chosen, origins=arguments.train, key=arguments.seed)
+    tested = backtest(measured, _request.rivals(arguments), origins=arguments.train, key=arguments.seed)
     found = reworded(tested.findings)
     if arguments.json:
         print(to_json({**tested.to_dict(), "findings": [f.to_dict() for f in found]}))

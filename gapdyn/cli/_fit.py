@@ -47,7 +47,10 @@ def judge(fitted: Any, seed: int) -> Result:
 
 def findings(fitted: Any, checked: Any) -> list[Any]:
     """All findings of a fit and of its check, their remedies as options of the command line."""
-    return reworded([*fitted.findings, *checked.findings])
+    from ..criticism import progress
+
+    learning = () if fitted.series else progress(fitted.data).findings
+    return reworded([*fitted.findings, *checked.findings, *learning])
 
 
 def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from ._forecast import run
     elif arguments.command == "backtest":
         from ._backtest import run
+    elif arguments.command == "compare":
+        from ._compare import run
     elif arguments.command == "laws":
         from ._laws import run
     elif arguments.command == "demo":

@@ -20,6 +20,6 @@ ENGINES = ("auto", "nuts", "importance", "quadrature", "laplace", "svi", "numpyr
 ROUTES = ("auto", "exact", "fixed", "ode", "map")
 NOISES = ("gaussian", "student_t")
 EXCESSES = ("shared", "separate")
-RESIDUALS = ("independent", "ar1")
+RESIDUALS = ("independent", "wander")
 CLOCKS = ("epoch", "round", "step", "token", "lr")
 UNITS = ("nats/response", "nats/token", "arbitrary")

@@ -32,6 +32,7 @@ from ._values import (
     one_of,
     prior_assignment,
     schedule,
+    several_of,
     share,
     text,
     times,
@@ -138,11 +139,13 @@ def build() -> argparse.ArgumentParser:
     _add_run(backtest)
     known = "checkpoints to fit, one number or several"
     backtest.add_argument("--train", type=counts, required=True, metavar="N[,N2..]", help=known)
-    every = one_of("law", ("all", *LAWS, *CURVES))
-    which = f"a law or a curve, see gapdyn laws, or all usual rivals, weighted {_DEFAULT}"
-    backtest.add_argument("--law", type=every, default="all", metavar="NAME", help=which)
-    _add_seed(backtest, 0)
-    _add_json(backtest)
+    _add_rivals(backtest)
+
+    compare = add("compare", "rival laws weighed by what they foretold, and the ceiling over them")
+    _add_run(compare)
+    _add_rivals(compare)
+    compare.add_argument("--out", type=text, metavar="DIR", help="also write compare.json and ceilings.png there")
+    compare.add_argument("--overwrite", action="store_true", help="replace these files if they are there")
 
     laws = add("laws", "what can be fitted: equations, parameters, default priors, sources")
     laws.add_argument("name", type=text, nargs="?", metavar="NAME", help="a law, curve or forcing, in full")
@@ -150,6 +153,15 @@ def build() -> argparse.ArgumentParser:
 
     _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
+
+
+def _add_rivals(parser: argparse.ArgumentParser) -> None:
+    which = f"laws or curves, see gapdyn laws, or all usual rivals {_DEFAULT}"
+    parser.add_argument(
+        "--law", type=several_of("law", (*LAWS, *CURVES)), default="all", metavar="NAME[,..]", help=which
+    )
+    _add_seed(parser, 0)
+    _add_json(parser)
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +209,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--noise", one_of("noise", NOISES), f"{_or(NOISES)} {_DEFAULT}", default=NOISES[0])
     one = "one noise (sigma) of u_s and u_v, or two (sigma_s, sigma_v)"
     add("--excess", one_of("excess", EXCESSES), f"{_or(EXCESSES)}: {one} {_DEFAULT}", default=EXCESSES[0])
-    kept = "whether excess noise is fresh at every checkpoint"
+    kept = "whether the run may also stray from its law on a random walk"
     add("--residuals", one_of("residuals", RESIDUALS), f"{_or(RESIDUALS)}: {kept} {_DEFAULT}", default=RESIDUALS[0])
     part = "part of se^2 common to all checkpoints, in [0,1] (default inferred)"
     add("--shared", share, part, default="infer", metavar="C")

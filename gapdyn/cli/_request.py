@@ -77,6 +77,14 @@ def law(arguments: argparse.Namespace) -> Any:
     return spec
 
 
+def rivals(arguments: argparse.Namespace) -> Any:
+    """The laws to compare; None: all usual ones."""
+    from ..dynamics import curves, laws
+
+    known = {**laws.ALL_LAWS, **curves.ALL_CURVES}
+    return None if arguments.law is None else [known[name]() for name in arguments.law]
+
+
 def fit(arguments: argparse.Namespace, run: Any) -> Any:
     """The fit that was asked for."""
     from ..inference import Likelihood, engines

@@ -54,6 +54,19 @@ def one_of(what: str, names: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
+def several_of(what: str, names: Sequence[str]) -> Callable[[str], list[str] | None]:
+    """Some of `names`, separated by commas; None for "all"."""
+    one = one_of(what, ("all", *names))
+
+    def parse(given: str) -> list[str] | None:
+        chosen = [one(part) for part in given.split(",")]
+        if "all" in chosen and len(chosen) > 1:
+            raise Refused(f"{given!r}: give all by itself, or names.")
+        return None if chosen == ["all"] else chosen
+
+    return parse
+
+
 def count(low: int, high: int) -> Callable[[str], int]:
     """A whole number in [low, high]."""
 

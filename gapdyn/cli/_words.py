@@ -38,6 +38,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
     (r"\bengine='(\w+)'", r"--engine \1"),
     (r"\bgd\.backtest\b", "gapdyn backtest"),
+    (r"gd\.ceiling\(comparison\)", "The ceiling"),
     (r"gd\.forcings\.(\w+)\(gd\.forcings\.(\w+)\((\d+)\)\)", r"--forcing \1 --schedule \2:\3"),
     (r"gd\.forcings\.(\w+)\(\)", r"--forcing \1"),
     (r"gd\.(?:laws|curves)\.(\w+)\(\)", r"--law \1"),

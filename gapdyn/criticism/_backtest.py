@@ -17,9 +17,8 @@ from .._random import generator, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Finding, Likelihood
-from ..inference.engines._exploring import COVERED
 from ._rivals import rivals
-from ._rolling import ENGINE, Prediction, Rolled, roll
+from ._rolling import ENGINE, Prediction, Rolled, doubts, roll
 from ._scores import Scores, bands, log_mean_exp, score
 from ._weights import METHODS
 
@@ -149,8 +148,8 @@ def backtest(
     origins : numbers of checkpoints to fit, each at least 4 and less than the run's.
     key : seed.
     weights : "pseudo_bma" (exponentials of tempered scores, bootstrapped) or "stacking" (the best mixture).
-    likelihood : the error model; default Gaussian with residuals that have memory, `Likelihood(residuals="ar1")`, so
-        that a law that is only nearly right does not grow sure.
+    likelihood : the error model; default Gaussian about a law that the run may stray from,
+        `Likelihood(residuals="wander")`, so that a law that is only nearly right does not grow sure.
     engine : as for `gapdyn.fit`; by default the fastest with 1,000 draws, without falling back to NUTS.
     progress : whether to show a bar on stderr; None: in a terminal or a notebook.
 
@@ -166,7 +165,7 @@ def backtest(
     choose(weights, METHODS, "weights")
     chosen = named(run, laws)
     trains = _check_origins(run, origins)
-    likelihood = Likelihood(residuals="ar1") if likelihood is None else likelihood
+    likelihood = Likelihood(residuals="wander") if likelihood is None else likelihood
     between = list(range(first_origin(trains[0]), trains[-1]))
     k_roll, k_mix = split(key, 2)
     rolled, failed = roll(
@@ -176,7 +175,7 @@ def backtest(
         raise InputError("; ".join(failed.values()))
     made = [_origin(run, rolled, n, weights, k) for n, k in zip(trains, split(k_mix, len(trains)), strict=True)]
     kept = {name: law for name, law in chosen.items() if name in rolled}
-    return Backtest(run, kept, tuple(made), rolled, tuple(_findings(rolled, trains, failed)))
+    return Backtest(run, kept, tuple(made), rolled, tuple(doubts(rolled, trains, failed)))
 
 
 def named(run: Run, laws: Any) -> dict[str, LawSpec]:
@@ -259,14 +258,3 @@ def _check_origins(run: Run, origins: Sequence[int]) -> list[int]:
     if not trains:
         raise InputError("no origins: give the numbers of checkpoints to fit, such as origins=[10, 15].")
     return [int(n) for n in trains]
-
-
-def _findings(rolled: Rolled, trains: list[int], failed: Mapping[str, str]) -> list[Finding]:
-    remedy = "The others are judged without it."
-    found = [Finding("warning", "law_failed", f"{name} is left out: {why}", remedy) for name, why in failed.items()]
-    for name, by_origin in rolled.items():
-        doubtful = [n for n in trains if not by_origin[n].pareto_k < COVERED]
-        if doubtful:
-            text = f"{name}: fitted to {', '.join(map(str, doubtful))} checkpoints its draws are doubtful (k-hat)."
-            found.append(Finding("info", "pareto_k", text, "Its forecasts there are approximate."))
-    return found

@@ -168,7 +168,7 @@ def _findings(run: Run, kind: str, statistics: Mapping[str, Statistic]) -> list[
     if bends:
         remedy = "The ceiling is this law's opinion, not the data's: gd.backtest puts its rivals on trial."
         if any(name.startswith("autocorrelation") for name in bends):
-            remedy += " likelihood=gd.Likelihood(residuals='ar1') keeps this one from growing sure of itself."
+            remedy += " likelihood=gd.Likelihood(residuals='wander') keeps this one from growing sure of itself."
         if kind == "prior":
             remedy = "Widen or move the priors, or check the columns and units."
         text = f"Run {run.name!r} is not one that the {kind} would produce: {_seen(bends)}."

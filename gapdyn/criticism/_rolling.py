@@ -14,7 +14,7 @@ from .._check import InputError
 from .._random import split
 from ..data import Run
 from ..dynamics import LawSpec
-from ..inference import Fit, Likelihood, fit
+from ..inference import Finding, Fit, Likelihood, fit
 from ..inference._ahead import Ahead, ahead
 from ..inference._progress import progress_bar
 from ..inference.engines import Auto
@@ -84,6 +84,18 @@ def roll(
         finally:  # an interrupt does not wait for what still runs
             pool.shutdown(wait=False, cancel_futures=True)
     return rolled, failed
+
+
+def doubts(rolled: Rolled, trains: list[int], failed: Mapping[str, str]) -> list[Finding]:
+    """Laws that could not be fitted, and fits whose draws are doubtful."""
+    remedy = "The others are judged without it."
+    found = [Finding("warning", "law_failed", f"{name} is left out: {why}", remedy) for name, why in failed.items()]
+    for name, by_origin in rolled.items():
+        doubtful = [n for n in trains if not by_origin[n].pareto_k < COVERED]
+        if doubtful:
+            text = f"{name}: fitted to {', '.join(map(str, doubtful))} checkpoints its draws are doubtful (k-hat)."
+            found.append(Finding("info", "pareto_k", text, "Its forecasts there are approximate."))
+    return found
 
 
 def _one(

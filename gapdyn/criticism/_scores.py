@@ -74,10 +74,11 @@ def crps(draws: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def log_mean_exp(x: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """log of the (weighted) mean of exp(x) over the first axis."""
-    top = np.max(x, 0)
+    top = np.max(x, 0, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        return np.log(np.average(np.exp(x - top), axis=0, weights=weight)) + top
+        share = np.full(len(x), 1 / len(x)) if weight is None else weight / np.sum(weight)
+        return np.log(np.tensordot(share, np.exp(x - top), 1)) + top
 
 
 def bands(rep: np.ndarray) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from .._check import InputError, choose
+from ..criticism import Comparison
+from ..data import Run
 from ..dynamics import AbstractCurve, GapLaw, time_to
-from ..inference import Fit
+from ..inference import Finding, Fit
 from ..inference._diagnostics import QUANTILES
 from ..inference._model import unit_of
+from ..inference._result import quantities
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,10 +34,13 @@ class Ceiling:
     tolerance : the rest that counts as finished.
     finished : P(|rest| < tolerance).
     time_left : (draw,), time after the last checkpoint until |rest| < tolerance; 0 if it is now.
-    fit : the posterior it comes from.
+    series : the one column that was fitted (`u_s` is then its limit); None: u_s and u_v.
+    findings : of the posterior it comes from, or of the laws together.
+    laws, weights : of a ceiling over laws, name -> its own `Ceiling` (None for a law without a limit), name -> weight;
+        the draws are then a mixture of the laws', NaN for those of a law without a limit.
     """
 
-    fit: Fit = dataclasses.field(repr=False)
+    run: Run = dataclasses.field(repr=False)
     prompts: str
     u_s: np.ndarray
     u_v: np.ndarray
@@ -42,6 +49,10 @@ class Ceiling:
     rest: np.ndarray
     tolerance: float
     time_left: np.ndarray
+    series: str | None = None
+    findings: tuple[Finding, ...] = ()
+    laws: Mapping[str, Ceiling | None] = dataclasses.field(default_factory=dict)
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def finished(self) -> float:
@@ -56,7 +67,7 @@ class Ceiling:
 
     def summary(self) -> dict[str, dict[str, float]]:
         """ "u_s", "u_v", "gap" (or the one series) -> mean, sd, q05, q50, q95."""
-        return {name: describe(getattr(self, attribute)) for name, attribute in self.fit.quantities.items()}
+        return {name: describe(getattr(self, attribute)) for name, attribute in quantities(self.series).items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -69,11 +80,13 @@ class Ceiling:
             "p_finished": self.finished,
             "p_limit": self.settles,
             "time_left": describe(self.time_left),
+            **({"weights": dict(self.weights)} if self.weights else {}),
+            **({"laws": {n: c.summary() if c else None for n, c in self.laws.items()}} if self.laws else {}),
         }
 
     def table(self) -> str:
         """The ceiling as a table, without the findings."""
-        run = self.fit.data
+        run = self.run
         unit = unit_of("u_s_inf", run)
         rows = [
             f"ceiling of {run.name} ({self.prompts} prompts)",
@@ -91,10 +104,24 @@ class Ceiling:
         left = describe(self.time_left)
         rows.append(f"P(rest < {self.tolerance:.3g}) now: {self.finished:.0%}; time to it: "
                     f"{left['q50']:.3g} [{left['q05']:.3g}, {left['q95']:.3g}] {run.clock}s")  # fmt: skip
-        return "\n".join(rows)
+        return "\n".join([*rows, *self._by_law()])
+
+    def _by_law(self) -> list[str]:
+        order = sorted(self.laws, key=lambda name: -self.weights[name])
+        rows = ["", f"{'by law':20s}{'weight':>8s}{'u_s_inf':>10s}{'90% interval':>22s}"] if order else []
+        for name in order:
+            limit = self.laws[name]
+            if limit is None:
+                rows.append(f"{name:20s}{self.weights[name]:>8.2f}{'none':>10s}")
+                continue
+            s = describe(limit.u_s)
+            interval = f"[{s['q05']:.4g}, {s['q95']:.4g}]"
+            rows.append(f"{name:20s}{self.weights[name]:>8.2f}{s['q50']:>10.4g}{interval:>22s}")
+        return rows
 
     def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.fit.findings if f.level != "info")])
+        shown = [str(f) for f in self.findings if f.level != "info" or self.laws]
+        return "\n".join([self.table(), *shown])
 
 
 def describe(draws: np.ndarray) -> dict[str, float]:
@@ -105,12 +132,13 @@ def describe(draws: np.ndarray) -> dict[str, float]:
         return {"mean": float(np.mean(draws)), "sd": float(np.std(draws)), "q05": q05, "q50": q50, "q95": q95}
 
 
-def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -> Ceiling:
-    """The posterior of the limits of a fitted run.
+def ceiling(of: Fit | Comparison, *, tolerance: float | None = None, prompts: str = "new") -> Ceiling:
+    """The posterior of the limits of a run: by one law, or over the laws of a comparison.
 
     Parameters
     ----------
-    fit : the posterior.
+    of : a `gapdyn.fit`, or a `gapdyn.compare`: then laws count by their weights, and findings say where the ceiling
+        depends on which of them is true.
     tolerance : the rest of the solver's fall, in the run's unit, that counts as finished; default 5% of the median
         total gain (of the run's size, where that gain is 0).
     prompts : "new" for the capability limit (standard errors over prompts count in full), "same" for the limit of the
@@ -122,17 +150,18 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
         A tolerance that is not positive, unknown `prompts`, a law or curve that has no limit.
     """
     choose(prompts, ("new", "same"), "value of prompts")
-    draws = fit.flat
+    if isinstance(of, Comparison):
+        from ._over_laws import over_laws
+
+        return over_laws(of, tolerance, prompts)
+    fit, draws = of, of.flat
     if not fit.has_limit:
         raise InputError(
             f"the {fit.law.title} has no limit for run {fit.data.name!r}, so there is no ceiling to state. Use "
             "gd.forecast, or a law with a limit, such as gd.laws.shared_rate()."
         )
     gain = draws["u_s0"] - draws["u_s_inf"]
-    if tolerance is None:
-        tolerance = 0.05 * (abs(float(np.nanmedian(gain))) or fit.scale.size)
-    if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
-        raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
+    tolerance = checked_tolerance(tolerance, gain, fit)
     elapsed = fit.data.t[-1] - fit.data.t[0]
     # at all checkpoints, though the last one is enough: `check` compiles that program, too
     rest = fit.curves(prompts="law").u_s[:, -1] - draws["u_s_inf"]
@@ -143,7 +172,18 @@ def ceiling(fit: Fit, *, tolerance: float | None = None, prompts: str = "new") -
     shift_s, shift_v = _offsets(fit) if prompts == "same" else (0.0, 0.0)
     u_s = draws["u_s_inf"] + shift_s
     u_v = draws["u_v_inf"] + shift_v if "u_v_inf" in draws else np.full_like(u_s, np.nan)
-    return Ceiling(fit, prompts, u_s, u_v, u_s - u_v, realised, rest, float(tolerance), time_left)
+    return Ceiling(
+        fit.data, prompts, u_s, u_v, u_s - u_v, realised, rest, tolerance, time_left, fit.series, fit.findings
+    )
+
+
+def checked_tolerance(tolerance: Any, gain: np.ndarray, fit: Fit) -> float:
+    """What counts as finished: as given, or 5% of the median of the total gain (draw,), or of the run's size."""
+    if tolerance is None:
+        return 0.05 * (abs(float(np.nanmedian(gain))) or fit.scale.size)
+    if not (isinstance(tolerance, float | int) and np.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"tolerance={tolerance!r}: give a positive number in the unit of u.")
+    return float(tolerance)
 
 
 @jax.jit

@@ -14,7 +14,7 @@ from .._compile import quick_jit
 from .._random import as_seed, generator
 from ..data import Run
 from ..dynamics._solve import Route
-from ._kalman import PathErrors, excess_as_path
+from ._kalman import PathErrors, strays_as_path
 from ._model import SERIES, Model, Observations
 from ._predict import observed_and_asked
 from ._result import Fit
@@ -57,12 +57,12 @@ def _ahead(model: Model, route: Route, values: dict[str, Any], grid: Observation
         errors = model.errors(course, v, grid._replace(mask=measured)).given(own)
         whole = model.errors_about(course, v, grid._replace(mask=asked)).given(own)
         following = errors.checkpoint_log_prob(y)
-        if not isinstance(errors, PathErrors) and errors.decay is None:
+        if not isinstance(errors, PathErrors) and errors.strays is None:
             return whole.measured_from(e[:, :2], e[:, 2]), following, following
         seen = model.errors(course, v, grid)
-        path = seen if isinstance(seen, PathErrors) else excess_as_path(seen, model.has_common_errors)
+        path = seen if isinstance(seen, PathErrors) else strays_as_path(seen, model.has_common_errors)
         mean, cov = path.given(own).ahead(grid.y)
-        fresh = whole if model.wanders else whole.without_excess()  # what the path does not carry
+        fresh = whole if model.wanders else whole.without_strays()  # what the path does not carry
         centre, cov = whole.centre() + mean, cov + fresh.noise_cov()
         rep = centre + jnp.einsum("tij,tj->ti", jax.vmap(root)(cov), e[:, :2])
         return rep, _log_normal(y - centre, cov, measured), following

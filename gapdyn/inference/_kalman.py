@@ -21,13 +21,11 @@ from ._likelihood import CheckpointErrors
 from ._small import root
 
 
-def excess_as_path(errors: CheckpointErrors, common: bool = True) -> PathErrors:
-    """Errors whose excess noise has memory, with that noise as the deviation of a path."""
-    assert errors.decay is not None
-    eye = jnp.eye(2)
-    phi = errors.decay[:, None, None] * eye
-    q = (1 - errors.decay**2)[:, None, None] * jnp.diag(errors.sigma**2)
-    return PathErrors(errors.without_excess(), Deviation(phi, q), common)
+def strays_as_path(errors: CheckpointErrors, common: bool = True) -> PathErrors:
+    """Errors of a run that strays, with what it strays by as the deviation of a path."""
+    assert errors.strays is not None
+    q = errors.strays[:, None, None] * jnp.eye(2)
+    return PathErrors(errors.without_strays(), Deviation(jnp.broadcast_to(jnp.eye(2), q.shape), q), common)
 
 
 class _Step(NamedTuple):

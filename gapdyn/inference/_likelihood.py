@@ -20,7 +20,7 @@ from numpyro.distributions import constraints
 
 from .._check import InputError, choose
 from ._small import inverse_2x2
-from ._whitening import Factor, factor, factor_with_memory
+from ._whitening import Factor, factor, straying_factor
 
 # Variance floor in standard units: no run is known to a ten-thousandth of its range, and a noiseless curve would else
 # have a posterior without width.
@@ -44,9 +44,10 @@ class Likelihood:
         `sigma_v`). Two let a law that is wrong fit one curve and call the whole of the other noise, in two ways that no
         sampler moves between; take them for a run whose series really differ that much.
     residuals
-        Whether the excess noise is fresh at every checkpoint ("independent"), or keeps a part of itself from one to the
-        next ("ar1", parameter `phi`), as what a law leaves over that is only nearly right. Intervals get wider by it.
-        A law or curve with process noise wanders by itself and keeps independent residuals.
+        Whether all excess noise is fresh at every checkpoint ("independent"), or the run also strays from its law on a
+        random walk ("wander", parameter `stray`), as it does from a law that is only nearly right. Forecasts then go on
+        from where the run is, and intervals get wider with time. A law or curve with process noise wanders by itself
+        and keeps independent residuals.
     """
 
     noise: str = "gaussian"
@@ -56,9 +57,9 @@ class Likelihood:
 
     def __post_init__(self) -> None:
         choose(self.noise, ("gaussian", "student_t"), "noise")
-        choose(self.residuals, ("independent", "ar1"), "value of residuals")
-        if self.residuals == "ar1" and self.noise != "gaussian":
-            raise InputError("residuals='ar1' has Gaussian noise: leave noise='student_t' out, or residuals.")
+        choose(self.residuals, ("independent", "wander"), "value of residuals")
+        if self.residuals == "wander" and self.noise != "gaussian":
+            raise InputError("residuals='wander' has Gaussian noise: leave noise='student_t' out, or residuals.")
         choose(self.excess, ("shared", "separate"), "value of excess")
         if isinstance(self.shared, str):
             choose(self.shared, ("infer",), "value of shared")
@@ -94,17 +95,17 @@ class CheckpointErrors(dist.Distribution):
     shared, sigma : (2,), the shared part c and the excess noise.
     offset : (2,) or None. The common errors in units of sqrt(c) se; None integrates them out (Gaussian only).
     nu : () or None, degrees of freedom; None is Gaussian.
-    decay : (times,) or None, correlation of the excess noise with that of the checkpoint before (0 at the first one);
-        None: it is fresh at every checkpoint (Gaussian only).
+    strays : (times,) or None, variance that either series strays by since the checkpoint before (0 at the first one);
+        None: it does not stray (Gaussian only).
     """
 
     arg_constraints = {}  # noqa: RUF012  (NumPyro's own form)
     support: Any = constraints.real_matrix
-    pytree_data_fields = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "decay")
+    pytree_data_fields = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "strays")
 
-    def __init__(self, mean, se, common_se, corr, mask, shared, sigma, offset=None, nu=None, decay=None):
+    def __init__(self, mean, se, common_se, corr, mask, shared, sigma, offset=None, nu=None, strays=None):
         self.mean_, self.se, self.common_se, self.corr, self.mask_ = mean, se, common_se, corr, mask
-        self.shared, self.sigma, self.offset, self.nu, self.decay = shared, sigma, offset, nu, decay
+        self.shared, self.sigma, self.offset, self.nu, self.strays = shared, sigma, offset, nu, strays
         super().__init__((), jnp.shape(mean), validate_args=False)
 
     def common(self) -> Any:
@@ -113,8 +114,7 @@ class CheckpointErrors(dist.Distribution):
 
     def _blocks(self) -> tuple[Any, Any, Any]:
         """Covariance of one checkpoint's independent part, identity where not measured."""
-        fresh = self.sigma**2 if self.decay is None else 0.0
-        var = (1 - self.shared) * self.se**2 + fresh + FLOOR
+        var = (1 - self.shared) * self.se**2 + self.sigma**2 + FLOOR
         both = self.mask_[:, 0] & self.mask_[:, 1]
         own = jnp.sqrt((1 - self.shared[0]) * (1 - self.shared[1])) * self.se[:, 0] * self.se[:, 1]
         cross = jnp.where(both, self.corr * own, 0.0)
@@ -133,12 +133,12 @@ class CheckpointErrors(dist.Distribution):
 
     def _factor(self) -> Factor:
         """Of the covariance of all checkpoints given the common errors."""
-        if self.decay is None:
+        if self.strays is None:
             return factor(*self._blocks(), self.mask_)
-        return factor_with_memory(*self._blocks(), self.mask_, self.sigma**2, self.decay)
+        return straying_factor(*self._blocks(), self.mask_, self.strays)
 
     def _but(self, **changes: Any) -> CheckpointErrors:
-        names = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "decay")
+        names = ("mean_", "se", "common_se", "corr", "mask_", "shared", "sigma", "offset", "nu", "strays")
         stated = {name.removesuffix("_"): getattr(self, name) for name in names}
         return CheckpointErrors(**{**stated, **changes})
 
@@ -150,9 +150,9 @@ class CheckpointErrors(dist.Distribution):
         """The same errors about another course, (times, 2)."""
         return self._but(mean=mean)
 
-    def without_excess(self) -> CheckpointErrors:
-        """The same errors without the excess noise."""
-        return self._but(sigma=jnp.zeros(2), decay=None)
+    def without_strays(self) -> CheckpointErrors:
+        """The same errors of a run that does not stray."""
+        return self._but(strays=None)
 
     def centre(self) -> Any:
         """The curve that the checkpoints scatter about, (times, 2): the law plus the common error, where known."""
@@ -166,8 +166,8 @@ class CheckpointErrors(dist.Distribution):
         return jnp.where(self.mask_, value - self.centre(), 0.0)
 
     def checkpoint_log_prob(self, value: Any) -> Any:
-        """log p of each checkpoint given the common error (`offset` None counts as 0) and, where the excess noise has
-        memory, the earlier checkpoints: (times,).
+        """log p of each checkpoint given the common error (`offset` None counts as 0) and, where the run strays,
+        the earlier checkpoints: (times,).
         """
         scatter = self._factor()
         return self._log_prob_of_white(scatter, scatter.whiten(self._residual(value)))

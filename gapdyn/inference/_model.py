@@ -24,6 +24,7 @@ from ._padding import padded
 from ._prior import choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
+from ._whitening import steps
 from .engines._scores import SUFFIX, from_score
 
 SERIES = ("u_s", "u_v")
@@ -46,7 +47,6 @@ class Observations(NamedTuple):
     se: Any  # (times, 2)
     common_se: Any  # (times, 2)
     corr: Any  # (times,)
-    spacing: Any  # (), mean time between checkpoints
     priors: dict[str, Held]
     fixed: dict[str, Any]
     constants: dict[str, Any]  # of the law: schedules, a round's length
@@ -135,7 +135,7 @@ class Model:
             sigma=pair("sigma", values.get("sigma", 0.0)),
             offset=pair("offset", 0.0) if self.likelihood.noise == "student_t" else None,
             nu=values.get("nu"),
-            decay=_decay(values["phi"], obs) if self.likelihood.residuals == "ar1" and not self.wanders else None,
+            strays=values["stray"] ** 2 * steps(obs.ts) if "stray" in self.noise_sites else None,
         )
 
     def complete(self, values: Mapping[str, Any], obs: Observations) -> dict[str, Any]:
@@ -159,12 +159,6 @@ class Model:
         return plan(example, self.route.name, ts, 0.0, fine=FINE)
 
 
-def _decay(phi: Any, obs: Observations) -> Any:
-    """What is left of the excess noise at each checkpoint, (times,), of which phi is left after a mean spacing."""
-    kept = jnp.exp(jnp.diff(obs.ts) / obs.spacing * jnp.log(phi))
-    return jnp.concatenate([jnp.zeros(1), kept])
-
-
 def _noise_sites(run: Run, likelihood: Likelihood, wanders: bool) -> tuple[str, ...]:
     sites: list[str] = ["sigma"] if likelihood.excess == "shared" else []
     for x, series in zip("sv", SERIES, strict=True):
@@ -179,8 +173,8 @@ def _noise_sites(run: Run, likelihood: Likelihood, wanders: bool) -> tuple[str, 
                 sites.append(f"offset_{x}")
     if likelihood.noise == "student_t":
         sites.append("nu")
-    if likelihood.residuals == "ar1" and not wanders:
-        sites.append("phi")
+    if likelihood.residuals == "wander" and not wanders:
+        sites.append("stray")
     return tuple(sites)
 
 
@@ -271,8 +265,7 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any], 
     fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
     held = {k: Held(v) for k, v in priors.items()}
     constants = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.constants.items()}
-    spacing = jnp.asarray(1 / max(len(run) - 1, 1), float)
-    return Observations(**device, **flags, spacing=spacing, priors=held, fixed=fixed, constants=constants)
+    return Observations(**device, **flags, priors=held, fixed=fixed, constants=constants)
 
 
 def measured_anew(obs: Observations, scale: Scale, u_s: Any, u_v: Any) -> Observations:

@@ -13,7 +13,7 @@ from .._check import choose
 from .._compile import quick_jit
 from .._random import as_key, generator, split
 from ..dynamics._solve import Route
-from ._kalman import PathErrors, excess_as_path
+from ._kalman import PathErrors, strays_as_path
 from ._model import Model, Observations
 from ._padding import padded
 from ._scale import Scale
@@ -92,7 +92,7 @@ def _curves(
         carried = jnp.zeros((len(obs.ts), 2))
         if path is not None:
             whole = model.errors(course, v, grid)
-            whole = whole if isinstance(whole, PathErrors) else excess_as_path(whole, model.has_common_errors)
+            whole = whole if isinstance(whole, PathErrors) else strays_as_path(whole, model.has_common_errors)
             carried = whole.given(own).draw_path(chance.path, grid.y)[path.places]
             course = course[path.places]
         if model.wanders:  # the deviation is the course's own; else it is noise about it
@@ -101,7 +101,7 @@ def _curves(
         errors = errors.given(prompts[0] * own + prompts[1] * errors.new_offset_from(chance.offset))
         centre = errors.centre()
         if path is not None and not model.wanders:
-            errors = errors.without_excess()
+            errors = errors.without_strays()
         return centre, carried + errors.measured_from(chance.noise, chance.chi2), trajectory.ok
 
     return jax.vmap(one)(values, chance)
@@ -122,8 +122,8 @@ def curves(
 
     `prompts`: "same" carries the common error of the run's own evaluation prompts, "new" draws another, "law" is the
     law itself. Times beyond the data carry the last checkpoint's standard errors and correlation. A course with process
-    noise is one that the data allow, or with `seen` False any. Excess noise with memory goes on from the data; with
-    `anew`, or `seen` False, it is another's.
+    noise is one that the data allow, or with `seen` False any. A run that strays goes on from the data; with `anew`, or
+    `seen` False, it is another that does.
     """
     choose(prompts, _PROMPTS, "value of prompts")
     ts = np.asarray(ts, np.float64)
@@ -131,8 +131,8 @@ def curves(
     count = len(next(iter(standard.values())))
     obs = obs.unpadded()
     at = _observations_at(obs, padded(scale.times(ts), scale.times(ts[-1])))
-    remembers = "phi" in model.noise_sites and seen and not anew
-    path = _Path(*observed_and_asked(obs, at.ts, seen)) if model.wanders or remembers else None
+    strays = "stray" in model.noise_sites and seen and not anew
+    path = _Path(*observed_and_asked(obs, at.ts, seen)) if model.wanders or strays else None
     route = model.plan(at.ts if path is None else path.obs.ts, at)
     chance = _Chance.of(key, count, len(at.ts), standard.get("nu"), path is not None)
     shares = jnp.asarray(_PROMPTS[prompts], float)

@@ -105,7 +105,7 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
         }.items()
     },
     "nu": (dist.Gamma, 2.0, 0.1),
-    "phi": (dist.Beta, 1.0, 3.0),
+    "stray": (dist.HalfCauchy, 0.05),
 }
 
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def quantities(series: str | None) -> dict[str, str]:
+    """What was fitted -> the attribute that carries it in limits and curves: itself, or "u_s" for one series."""
+    return {s: s for s in ("u_s", "u_v", "gap")} if series is None else {series: "u_s"}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fit:
     """The posterior of a law given a run. Made by `gapdyn.fit`; immutable.
@@ -74,7 +79,7 @@ class Fit:
     @property
     def quantities(self) -> dict[str, str]:
         """What was fitted -> the attribute that carries it in limits and curves: itself, or "u_s" for one series."""
-        return {s: s for s in ("u_s", "u_v", "gap")} if self.series is None else {self.series: "u_s"}
+        return quantities(self.series)
 
     @property
     def has_limit(self) -> bool:
@@ -109,7 +114,7 @@ class Fit:
         key : seed of the replicated noise.
         prompts : "same" (the run's evaluation prompts: their common error stays), "new" (other prompts), "law".
         draws : use this many draws, evenly thinned; None is all.
-        anew : of excess noise with memory (`residuals="ar1"`): another's, not what goes on from the data.
+        anew : of a run that strays from its law (`residuals="wander"`): another that does, not what goes on from it.
         """
         ts = self.data.t if ts is None else ts
         flat = self.thinned(draws)

@@ -16,6 +16,7 @@ from ..dynamics import AbstractCurve, GapLaw, LawSpec, solve
 from ..dynamics._deviation import deviation, wanders
 from ._kalman import PathErrors
 from ._likelihood import CheckpointErrors
+from ._whitening import steps
 
 
 def simulate(
@@ -27,7 +28,7 @@ def simulate(
     se: float | None = None,
     shared: float = 1.0,
     corr: float = 0.0,
-    phi: float = 0.0,
+    stray: float = 0.0,
     name: str = "simulated",
     clock: str = "round",
     unit: str = "nats/response",
@@ -43,16 +44,16 @@ def simulate(
     se : standard error that the run states (unit of u); None: the run has none.
     shared : the part c of se^2 that all checkpoints have in common, in [0, 1].
     corr : correlation of the errors of u_s and u_v, in (-1, 1).
-    phi : part of `noise` that is left after the mean time between checkpoints, in [0, 1): what it has of memory.
+    stray : random walk of both series about the law, sd per square root of time.
     """
     for what, value, low in (
         ("noise", noise, 0.0),
         ("se", se, 0.0),
         ("shared", shared, 0.0),
         ("corr", corr, -1.0),
-        ("phi", phi, 0.0),
+        ("stray", stray, 0.0),
     ):
-        limit = math.inf if what in ("noise", "se") else 1.0
+        limit = math.inf if what in ("noise", "se", "stray") else 1.0
         if value is not None and not (math.isfinite(value) and low <= value <= limit):
             raise InputError(f"{what}={value!r} must be a finite number in [{low:g}, {limit:g}].")
     ts = np.asarray(ts, np.float64)
@@ -64,7 +65,7 @@ def simulate(
                                  jnp.ones(curve.shape, bool), shared=jnp.zeros(2), sigma=jnp.zeros(2))  # fmt: skip
         paths = PathErrors(still, deviation(exact, jnp.asarray(ts)))
         curve = curve + np.asarray(paths.draw_new_path(jax.random.fold_in(as_key(key), 1)))
-    size = max(noise, se or 0.0)
+    size = max(noise, se or 0.0, stray)
     if size > 0:  # in units of the noise, where the likelihood's variance floor is nothing
         errors = CheckpointErrors(
             jnp.zeros(curve.shape),
@@ -74,7 +75,7 @@ def simulate(
             mask=jnp.ones(curve.shape, bool),
             shared=jnp.full(2, float(shared)),
             sigma=jnp.full(2, noise / size),
-            decay=jnp.asarray(np.append(0.0, phi ** (np.diff(ts) / np.mean(np.diff(ts))))) if phi else None,
+            strays=(stray / size) ** 2 * steps(jnp.asarray(ts)) if stray else None,
         )
         curve = curve + size * np.asarray(errors.sample(as_key(key)), np.float64)
     stated: dict[str, Any] = {} if se is None else {"se_s": np.full(len(ts), se), "se_v": np.full(len(ts), se)}

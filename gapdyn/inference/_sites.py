@@ -118,8 +118,8 @@ SITES: dict[str, Site] = {
              "Beta(0.5, 0.5)", _OURS),
         Site("shared_v", "c_v", "share of se_v² that all checkpoints have in common", Dimension.PURE, "[0, 1]",
              "Beta(0.5, 0.5)", _OURS),
-        Site("phi", "φ", "part of the excess noise left at the next checkpoint, with Likelihood(residuals='ar1')",
-             Dimension.PURE, "[0, 1]", "Beta(1, 3)", _OURS),
+        Site("stray", "ω", "random walk of the run about its law, sd per √time, with Likelihood(residuals='wander')",
+             Dimension.WANDER, "> 0", "HalfCauchy(0.05)", _OURS),
         Site("nu", "ν", "degrees of freedom of the Student-t noise", Dimension.PURE, "> 0", "Gamma(2, 0.1)",
              "Juárez and Steel 2010"),
         Site("offset_s", "z_s", "common error of u_s in units of √c_s se_s", Dimension.PURE, "real", "Normal(0, 1)",
@@ -132,7 +132,7 @@ SITES: dict[str, Site] = {
 
 def is_noise(name: str) -> bool:
     """Whether a parameter is of the error model, not of the law."""
-    return name in ("nu", "phi") or name.startswith(("sigma", "shared_", "offset_"))
+    return name in ("nu", "stray") or name.startswith(("sigma", "shared_", "offset_"))
 
 
 # numbers of a law that are not parameters (see `LawSpec.constants`)

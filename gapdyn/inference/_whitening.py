@@ -1,8 +1,7 @@
 """A triangular factor of what scatters the checkpoints: it makes residuals independent, and noise of normal numbers.
 
-Without memory each checkpoint has its own 2x2 factor. With it the excess noise is an Ornstein-Uhlenbeck process (AR(1)
-at even spacing), and the factor is that of a Kalman filter, written out for its two numbers; no matrix of all
-checkpoints is ever made.
+Checkpoints that scatter independently have a 2x2 factor each. Where a run also strays from its law on a random walk,
+the factor is that of a Kalman filter, written out for its two numbers; no matrix of all checkpoints is ever made.
 """
 
 from __future__ import annotations
@@ -13,13 +12,17 @@ import jax
 import jax.numpy as jnp
 
 
+def steps(ts: Any) -> Any:
+    """Time since the checkpoint before, (times,); 0 at the first."""
+    return jnp.diff(ts, prepend=ts[:1])
+
+
 class Factor(NamedTuple):
     """L of the covariance L L' of both series at all checkpoints.
 
     l11, l21, l22 : (times,), of the covariance of a checkpoint given the earlier ones.
     mask : (times, 2), False where not measured; such entries count as white noise of variance 1 beside the others.
-    gain : (times, 2, 2), what each whitened number says of the excess noise there; None without memory.
-    decay : (times,), correlation of the excess noise with that of the checkpoint before; None without memory.
+    gain : (times, 2, 2), what each whitened number says of how far the run has strayed; None where it does not.
     """
 
     l11: Any
@@ -27,7 +30,6 @@ class Factor(NamedTuple):
     l22: Any
     mask: Any
     gain: Any = None
-    decay: Any = None
 
     @property
     def log_det(self) -> Any:
@@ -41,8 +43,7 @@ class Factor(NamedTuple):
             return _whitened(self.l11, self.l21, self.l22, rows)
 
         def step(mean: Any, x: Any) -> tuple[Any, Any]:
-            row, (l11, l21, l22, mask, gain, decay) = x
-            mean = decay * mean
+            row, (l11, l21, l22, mask, gain) = x
             white = _whitened(l11, l21, l22, row - jnp.where(mask, mean, 0.0))
             return mean + white @ gain.T, white
 
@@ -56,11 +57,10 @@ class Factor(NamedTuple):
         if self.gain is not None:
 
             def step(mean: Any, x: Any) -> tuple[Any, Any]:
-                e, gain, decay = x
-                mean = decay * mean
+                e, gain = x
                 return mean + gain @ e, mean
 
-            _, carried = jax.lax.scan(step, jnp.zeros(2, e.dtype), (e, self.gain, self.decay))
+            _, carried = jax.lax.scan(step, jnp.zeros(2, e.dtype), (e, self.gain))
             own = own + carried
         return jnp.where(self.mask, own, 0.0)
 
@@ -77,13 +77,12 @@ def factor(b11: Any, b12: Any, b22: Any, mask: Any) -> Factor:
     return Factor(l11, l21, jnp.sqrt(b22 - l21**2), mask)
 
 
-def factor_with_memory(b11: Any, b12: Any, b22: Any, mask: Any, variance: Any, decay: Any) -> Factor:
-    """The same with excess noise beside it, of `variance` (2,) and with memory, see `Factor.decay`."""
+def straying_factor(b11: Any, b12: Any, b22: Any, mask: Any, strays: Any) -> Factor:
+    """The same where both series also stray, by steps of variances `strays` (times,), each step before a checkpoint."""
 
     def step(p: Any, x: Any) -> tuple[Any, Any]:
-        b11, b12, b22, (m_s, m_v), decay = x
-        fresh = 1 - decay**2
-        p11, p12, p22 = decay**2 * p[0] + fresh * variance[0], decay**2 * p[1], decay**2 * p[2] + fresh * variance[1]
+        b11, b12, b22, (m_s, m_v), moved = x
+        p11, p12, p22 = p[0] + moved, p[1], p[2] + moved
         l11 = jnp.sqrt(b11 + jnp.where(m_s, p11, 0.0))
         l21 = (b12 + jnp.where(m_s & m_v, p12, 0.0)) / l11
         l22 = jnp.sqrt(b22 + jnp.where(m_v, p22, 0.0) - l21**2)
@@ -94,5 +93,5 @@ def factor_with_memory(b11: Any, b12: Any, b22: Any, mask: Any, variance: Any, d
         return after, (l11, l21, l22, jnp.stack([g11, g12, g21, g22]).reshape(2, 2))
 
     zero = jnp.zeros((), b11.dtype)
-    _, (l11, l21, l22, gain) = jax.lax.scan(step, (zero, zero, zero), (b11, b12, b22, mask, decay))
-    return Factor(l11, l21, l22, mask, gain, decay)
+    _, (l11, l21, l22, gain) = jax.lax.scan(step, (zero, zero, zero), (b11, b12, b22, mask, strays))
+    return Factor(l11, l21, l22, mask, gain)

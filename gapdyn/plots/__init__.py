@@ -1,4 +1,4 @@
-"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 5.
+"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 6.
 
 Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them
 by itself.
@@ -9,9 +9,11 @@ from __future__ import annotations
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence
 from ._family import family as family
+from ._over_laws import ceilings as ceilings
 from ._pairs import pairs as pairs
 from ._phase import phase as phase
 from ._predictive import predictive as predictive
+from ._progress import learning as learning
 from ._ranks import ranks as ranks
 from ._save import save as save
 from ._trajectory import trajectory as trajectory

@@ -37,10 +37,10 @@ def ceiling_density(result: Ceiling | Fit, *, level: float = 0.9, size: str = "n
         raise InputError(f"ceiling_density takes a Ceiling or a Fit; it was given a {type(result).__name__}.")
     level = check_level(level)
     limit = ceiling(result) if isinstance(result, Fit) else result
-    run, draws = limit.fit.data, finite(limit.u_s, "the ceiling")
+    run, draws = limit.run, finite(limit.u_s, "the ceiling")
     figure, chosen = new_figure(size, 1.0)
     ax = figure.subplots()
-    series = limit.fit.series
+    series = limit.series
     x = f"ceiling {CEILING}, {limit.prompts} prompts" if series is None else f"limit of {plain(series)}"
     dress(ax, chosen, x=quantity(x, run) if series is None else x, y="posterior density", title=run_title(run, chosen))
     ax.set_yticks([])

@@ -425,3 +425,30 @@ def test_backtest_prints_one_json_object(tmp_path: Path):
     table = process("backtest", str(log), "--train", "9", "--law", "shared_rate")
     assert table.returncode == 0
     assert "weighted" in table.stdout
+
+
+def test_compare_prints_the_ceiling_over_laws_and_writes_its_files(tmp_path: Path):
+    log, out = tmp_path / "run.csv", tmp_path / "out"
+    gd.write_run(gd.simulate(gd.laws.shared_rate(rate=0.5), np.linspace(0, 9, 12), noise=0.01, key=1), log)
+    done = process("compare", str(log), "--law", "shared_rate,exponential,persistence", "--json", "--out", str(out))
+    assert done.returncode == 0
+    report = strict(done.stdout)
+    assert report == strict((out / "compare.json").read_text())
+    assert set(report["laws"]) == {"shared_rate", "exponential", "persistence"}
+    assert sum(law["weight"] for law in report["laws"].values()) == pytest.approx(1)
+    assert report["ceiling"]["weights"].keys() == report["laws"].keys()
+    assert report["ceiling"]["laws"]["persistence"] is None
+    assert (out / "ceilings.png").read_bytes().startswith(b"\x89PNG")
+    again = process("compare", str(log), "--law", "persistence", "--out", str(out))
+    assert again.returncode == 2
+    assert "--overwrite" in again.stderr
+    table = process("compare", str(log), "--law", "persistence")
+    assert table.returncode == 0
+    assert "None of these laws has a limit." in table.stdout
+
+
+def test_fit_says_that_a_run_does_not_learn(tmp_path: Path):
+    done = process("fit", "dataset:sharpening_only", "--engine", "laplace", "--json")
+    found = {f["code"] for f in strict(done.stdout)["findings"]}
+    assert {"false_progress", "narrowing", "verifier_chance"} <= found
+    assert "grows sure of itself without learning" in done.stderr

@@ -71,7 +71,7 @@ def test_stacking_takes_what_complements():
 
 
 def test_what_a_fit_says_ahead_is_what_its_forecast_says():
-    fit = gd.fit(RUN.head(12), gd.laws.shared_rate(), key=0, likelihood=gd.Likelihood(residuals="ar1"))
+    fit = gd.fit(RUN.head(12), gd.laws.shared_rate(), key=0, likelihood=gd.Likelihood(residuals="wander"))
     seen, curves = ahead(fit, RUN, key=1), fit.curves(RUN.t[12:], key=2)
     np.testing.assert_allclose(seen.y, np.stack([RUN.u_s, RUN.u_v], -1)[12:])
     for i, rep in enumerate((curves.rep_s, curves.rep_v)):
@@ -82,7 +82,7 @@ def test_what_a_fit_says_ahead_is_what_its_forecast_says():
 
 @pytest.mark.parametrize("law", [gd.laws.shared_rate(), gd.laws.stochastic()])
 def test_weighted_draws_of_an_earlier_fit_stand_for_a_later_one(law):
-    likelihood = gd.Likelihood(residuals="ar1")
+    likelihood = gd.Likelihood(residuals="wander")
     early, late = (gd.fit(RUN.head(n), law, key=n, likelihood=likelihood, length=20) for n in (12, 13))
     updated, exact = ahead(early, RUN, seen=13), ahead(late, RUN)
     weight = np.exp(updated.log_lik_seen - updated.log_lik_seen.max())
@@ -94,7 +94,7 @@ def test_weighted_draws_of_an_earlier_fit_stand_for_a_later_one(law):
 
 def test_the_chain_rule_of_log_densities():
     """What each checkpoint adds, given those before it, sums to the log density of all of them at once."""
-    fit = gd.fit(RUN.head(12), gd.laws.shared_rate(), key=0, likelihood=gd.Likelihood(residuals="ar1"))
+    fit = gd.fit(RUN.head(12), gd.laws.shared_rate(), key=0, likelihood=gd.Likelihood(residuals="wander"))
     seen = ahead(fit, RUN, draws=50)
     np.testing.assert_allclose(seen.log_lik[:, 0], seen.log_lik_next[:, 0], rtol=1e-9)
     later = ahead(fit, RUN, seen=15, draws=50)

@@ -47,7 +47,7 @@ def test_a_wrong_law_is_seen_to_be_wrong():
     for key in range(3):
         seen = gd.check(gd.fit(two_rates(key), LAW, key=0, engine=QUICK))
         (misfit,) = (f for f in seen.findings if f.code == "posterior_misfit")
-        assert "residuals='ar1'" in misfit.remedy
+        assert "residuals='wander'" in misfit.remedy
         assert any(seen.statistics[f"autocorrelation_{s}"].surprising for s in ("u_s", "u_v"))
 
 
