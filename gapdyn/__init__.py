@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from .criticism import backtest as backtest
     from .criticism import calibrate as calibrate
     from .criticism import check as check
+    from .criticism import claims as claims
     from .criticism import compare as compare
     from .criticism import exponential_fit as exponential_fit
     from .criticism import loo as loo
     from .criticism import prior_check as prior_check
+    from .criticism import prior_sensitivity as prior_sensitivity
     from .criticism import progress as progress
     from .criticism import rivals as rivals
     from .data import Fleet as Fleet
@@ -61,10 +63,9 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(
-        ("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest", "calibrate"), "criticism"
-    ),
-    **dict.fromkeys(("check", "compare", "exponential_fit", "loo", "prior_check", "progress", "rivals"), "criticism"),
+    **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest"), "criticism"),
+    **dict.fromkeys(("calibrate", "check", "claims", "compare", "exponential_fit", "loo", "prior_check"), "criticism"),
+    **dict.fromkeys(("prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

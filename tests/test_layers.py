@@ -26,7 +26,7 @@ THIRD_PARTY = {
         "tqdm",
         "IPython",
     },
-    "criticism": {"arviz_stats"},
+    "criticism": {"arviz_stats", "numpyro"},
     "decide": {"jax"},
     "plots": {"matplotlib", "jax"},
     "cli": {"jax", "numpyro", "platformdirs"},

@@ -15,9 +15,15 @@ from ._exponential import ExponentialFit as ExponentialFit
 from ._exponential import exponential_fit as exponential_fit
 from ._loo import Loo as Loo
 from ._loo import loo as loo
+from ._prior_sensitivity import PriorSensitivity as PriorSensitivity
+from ._prior_sensitivity import prior_sensitivity as prior_sensitivity
 from ._progress import Change as Change
 from ._progress import Progress as Progress
 from ._progress import progress as progress
 from ._rivals import rivals as rivals
 from ._rolling import Prediction as Prediction
 from ._scores import Scores as Scores
+from ._theory import CLAIMS as CLAIMS
+from ._theory import Departure as Departure
+from ._theory import Theory as Theory
+from ._theory import claims as claims

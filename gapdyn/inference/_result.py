@@ -127,8 +127,15 @@ class Fit:
         pick = np.linspace(0, total - 1, min(draws or total, total)).astype(int)
         return flat if len(pick) == total else {k: v[pick] for k, v in flat.items()}
 
+    @property
+    def log_prior(self) -> dict[str, np.ndarray]:
+        """Log prior density of every sampled parameter, in standard units: name -> (chain, draw)."""
+        priors = self.observations.priors
+        standard = {name: np.asarray(self.scale.to_standard(name, self.draws[name]), float) for name in priors}
+        return {name: np.asarray(held.distribution.log_prob(standard[name])) for name, held in priors.items()}
+
     def to_arviz(self) -> xr.DataTree:
-        """An ArviZ DataTree: posterior, log_likelihood, sample_stats, observed_data, constant_data."""
+        """An ArviZ DataTree: posterior, log_prior, log_likelihood, sample_stats, observed_data, constant_data."""
         import arviz_base as azb
 
         run = self.data
@@ -137,6 +144,7 @@ class Fit:
         tree = azb.from_dict(
             {
                 "posterior": dict(self.draws),
+                "log_prior": self.log_prior,
                 "log_likelihood": {"checkpoints": self.log_lik},
                 "sample_stats": dict(self.stats),
                 "observed_data": observed,

@@ -1,0 +1,195 @@
+"""What the theory claims, put to a run: how far it departs, and whether that matters.
+
+Each claim is a point in a larger law. That law is fitted, and the posterior of the departure is held against a region
+in which it makes no difference in practice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpyro.distributions as dist
+
+from .._check import InputError, did_you_mean
+from .._random import split
+from ..data import Run
+from ..dynamics import LawSpec, curves, laws
+from ..inference import Finding, Fit, Likelihood, fit
+from ..inference._diagnostics import QUANTILES
+from ._rolling import ENGINE
+
+SURE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A claim of the theory as a point in a larger law.
+
+    Attributes
+    ----------
+    name, says : short name, and the claim in words.
+    law : run -> the larger law.
+    measured_as : what the departure is.
+    departure : fit -> (draw,); 0 where the claim holds.
+    matters : size of the departure from which it makes a difference.
+    """
+
+    name: str
+    says: str
+    law: Callable[[Run], LawSpec]
+    measured_as: str
+    departure: Callable[[Fit], np.ndarray]
+    matters: float
+
+
+def _relaxing(run: Run) -> LawSpec:
+    # the default prior of kappa says that there is relaxation; this one starts from none
+    return laws.relaxing_verifier(kappa=dist.HalfNormal(1 / float(np.ptp(run.t))))
+
+
+def _drift(fitted: Fit) -> np.ndarray:
+    draws, span = fitted.flat, float(np.ptp(fitted.data.t))
+    return np.minimum(draws["rho"] * (1 + span / draws["tau"]) ** draws["q"], 1.0) - draws["rho"]
+
+
+CLAIMS = {
+    c.name: c
+    for c in (
+        Claim("one_rate", "solver, verifier and gap relax at one rate", lambda run: curves.exponential(),
+              "log of the verifier's rate over the solver's", lambda f: np.log(f["rate_v"] / f["rate_s"]),
+              float(np.log(1.25))),
+        Claim("linear_potential", "the potential E is linear in the gap", lambda run: laws.power_potential(),
+              "exponent of the power potential, less 1", lambda f: f["m"] - 1, 0.25),
+        Claim("no_relaxation", "the verifier moves with the solver alone (kappa = 0)", _relaxing,
+              "kappa over the law's rate", lambda f: f["kappa"] / f["rate"], 0.1),
+        Claim("constant_ratio", "the ratio beta/alpha is constant", lambda run: laws.drifting_response(),
+              "change of beta/alpha over the run", _drift, 0.05),
+    )
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Departure:
+    """How far a run departs from one claim.
+
+    Attributes
+    ----------
+    claim : the claim.
+    draws : (draw,), posterior of the departure.
+    within : P(it makes no difference) = P(|departure| < claim.matters).
+    verdict : "holds" (within is above 0.95), "does not hold" (below 0.05) or "not told".
+    fit : the larger law's posterior.
+    """
+
+    claim: Claim
+    draws: np.ndarray
+    fit: Fit = dataclasses.field(repr=False)
+
+    @property
+    def within(self) -> float:
+        """P(it makes no difference)."""
+        return float(np.mean(np.abs(self.draws) < self.claim.matters))
+
+    @property
+    def verdict(self) -> str:
+        """Whether the claim holds, for practical purposes."""
+        if self.within > SURE:
+            return "holds"
+        return "does not hold" if self.within < 1 - SURE else "not told"
+
+    def summary(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        q05, q50, q95 = (float(q) for q in np.quantile(self.draws, QUANTILES))
+        return {"verdict": self.verdict, "within": self.within, "matters": self.claim.matters, "q05": q05, "q50": q50,
+                "q95": q95}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Theory:
+    """The claims of the theory, put to a run. Made by `gapdyn.claims`; prints itself.
+
+    Attributes
+    ----------
+    run : the run.
+    departures : claim -> `Departure`.
+    findings : claims that do not hold, and fits that are doubtful.
+    """
+
+    run: Run
+    departures: Mapping[str, Departure]
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return {"run": self.run.name, "claims": {name: d.summary() for name, d in self.departures.items()},
+                "findings": [f.to_dict() for f in self.findings]}  # fmt: skip
+
+    def table(self) -> str:
+        """The claims as a table, without the findings."""
+        lines = [f"the theory's claims on {self.run.name}"]
+        lines.append(f"{'':18s}{'':15s}{'departure':>10s}{'90% interval':>20s}{'matters':>9s}{'P(less)':>9s}")
+        for name, d in self.departures.items():
+            s = d.summary()
+            interval = f"[{s['q05']:.2g}, {s['q95']:.2g}]"
+            lines.append(f"{name:18s}{d.verdict:15s}{s['q50']:>10.2g}{interval:>20s}{d.claim.matters:>9.2g}"
+                         f"{d.within:>9.2f}")  # fmt: skip
+        lines += [f"{name}: {d.claim.says}; {d.claim.measured_as}" for name, d in self.departures.items()]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return "\n".join([self.table(), *(str(f) for f in self.findings)])
+
+
+def claims(
+    run: Run,
+    names: Any = tuple(CLAIMS),
+    *,
+    key: Any,
+    likelihood: Likelihood | None = None,
+    engine: Any = ENGINE,
+) -> Theory:
+    """Put the theory's claims to a run.
+
+    Parameters
+    ----------
+    run : the run, with u_s and u_v.
+    names : which claims: "one_rate", "linear_potential", "no_relaxation", "constant_ratio".
+    key : seed.
+    likelihood, engine : as for `gapdyn.backtest`.
+
+    Returns
+    -------
+    Theory
+        "holds" or "does not hold" with 95% probability each that the departure does not, or does, make a difference; in
+        between "not told", which is what a short run says.
+    """
+    chosen = [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        if name not in CLAIMS:
+            raise InputError(f"no claim {name!r}. {did_you_mean(name, CLAIMS)}")
+    if len(run.measured) < 2:
+        raise InputError(f"run {run.name!r} measures {run.measured[0] if run.measured else 'neither u_s nor u_v'} "
+                         "alone, and the theory is about u_s and u_v. Log both.")  # fmt: skip
+    likelihood = Likelihood(residuals="wander") if likelihood is None else likelihood
+    found = {}
+    for name, k in zip(chosen, split(key, len(chosen)), strict=True):
+        claim = CLAIMS[name]
+        fitted = fit(run, claim.law(run), key=k, engine=engine, likelihood=likelihood, progress=False)
+        found[name] = Departure(claim, claim.departure(fitted), fitted)
+    return Theory(run, found, tuple(_findings(run, found)))
+
+
+def _findings(run: Run, found: Mapping[str, Departure]) -> list[Finding]:
+    out = []
+    for name, d in found.items():
+        doubtful = [f for f in d.fit.findings if f.level == "warning" and f.code in ("pareto_k", "ess", "starts")]
+        if doubtful:
+            out.append(Finding("warning", "doubtful", f"{name}: {doubtful[0].text}", "Read its verdict with care."))
+        if d.verdict == "does not hold":
+            text = f"Run {run.name!r} departs from the theory: that {d.claim.says} does not hold (P {d.within:.3f})."
+            remedy = f"Take a law that allows it, such as gd.{d.fit.law.home}.{d.fit.law.name}()."
+            out.append(Finding("warning", f"not_{name}", text, remedy))
+    return out
