@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import Any
 
 from . import _request
-from ._output import ready_folder, say, to_json, write_files
+from ._output import asked_folder, say, to_json, write_files
 from ._setup import set_up_jax
 from ._words import reworded
 
@@ -17,10 +16,7 @@ FILES = ("compare.json", "ceilings.png")
 def run(arguments: argparse.Namespace) -> int:
     """Weigh rival laws by what they foretold, and print the ceiling over them."""
     measured = _request.read(arguments)
-    with contextlib.ExitStack() as stack:
-        folder = None
-        if arguments.out:
-            folder = stack.enter_context(ready_folder(arguments.out, FILES, arguments.overwrite))
+    with asked_folder(arguments.out, FILES, arguments.overwrite) as folder:
         set_up_jax()
         from ..criticism import compare
         from ..decide import ceiling

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import _request
-from ._output import ready_folder, say, to_json, write_files
+from ._output import asked_folder, say, to_json, write_files
 from ._setup import set_up_jax
 from ._words import reworded
 
@@ -22,10 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit a run, print its ceiling."""
     began = time.perf_counter()
     measured = _request.read(arguments)
-    with contextlib.ExitStack() as stack:
-        folder = None
-        if arguments.out:
-            folder = stack.enter_context(ready_folder(arguments.out, FILES, arguments.overwrite))
+    with asked_folder(arguments.out, FILES, arguments.overwrite) as folder:
         set_up_jax()
         result = judge(_request.fit(arguments, measured), arguments.seed)
         report = payload(*result, seconds=time.perf_counter() - began)

@@ -58,6 +58,11 @@ def ready_folder(path: str, names: Sequence[str], overwrite: bool) -> Iterator[P
         raise
 
 
+def asked_folder(path: str | None, names: Sequence[str], overwrite: bool) -> contextlib.AbstractContextManager[Any]:
+    """`ready_folder` where a folder was asked for, else None."""
+    return ready_folder(path, names, overwrite) if path else contextlib.nullcontext()
+
+
 def _make(folder: Path) -> list[Path]:
     """Make a folder and its parents; returns those that are new, outermost first."""
     made: list[Path] = []
