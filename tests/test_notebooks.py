@@ -8,10 +8,15 @@ import nbclient
 import nbformat
 import pytest
 
+LONG = ("03_engines",)  # samples one posterior by every engine: minutes
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[pytest.mark.slow] if p.stem in LONG else []) for p in NOTEBOOKS],
+    ids=[p.stem for p in NOTEBOOKS],
+)
 def test_notebook_runs(path: Path):
     notebook = nbformat.read(path, as_version=4)
     assert "assert" in notebook.cells[-1].source

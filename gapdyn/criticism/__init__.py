@@ -9,6 +9,10 @@ from ._check import Check as Check
 from ._check import Statistic as Statistic
 from ._check import check as check
 from ._check import prior_check as prior_check
+from ._claims import CLAIMS as CLAIMS
+from ._claims import Departure as Departure
+from ._claims import Theory as Theory
+from ._claims import claims as claims
 from ._compare import Comparison as Comparison
 from ._compare import compare as compare
 from ._exponential import ExponentialFit as ExponentialFit
@@ -23,7 +27,3 @@ from ._progress import progress as progress
 from ._rivals import rivals as rivals
 from ._rolling import Prediction as Prediction
 from ._scores import Scores as Scores
-from ._theory import CLAIMS as CLAIMS
-from ._theory import Departure as Departure
-from ._theory import Theory as Theory
-from ._theory import claims as claims

@@ -15,9 +15,13 @@ TINY = gd.engines.NUTS(chains=1, warmup=60, draws=30)
 TS = np.linspace(0, 10, 12)
 SCHEDULE = gd.forcings.early(5, length=1.5)
 FORCINGS = (None, *gd.forcings.ALL_FORCINGS)
-# every forcing, and laws unlike one another, in the usual set; all pairs in the slow one
+# laws, forcings and curves unlike one another in the usual set; all pairs in the slow one
 PAIRS = {(law, FORCINGS[(i + 4) % len(FORCINGS)]) for i, law in enumerate(gd.laws.ALL_LAWS)}
-USUAL = {pair for pair in PAIRS if pair[0] not in ("stochastic", "decaying_response", "lr_clock")}
+USUAL = {pair for pair in PAIRS if pair[0] in ("shared_rate", "power_potential", "relaxing_verifier", "rounds")}
+CURVES = [
+    pytest.param(name, marks=[] if name in ("exponential", "rank_two", "two_phase") else [pytest.mark.slow])
+    for name in gd.curves.ALL_CURVES
+]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +71,7 @@ def test_every_law_has_a_ceiling_and_a_forecast(name, forcing):
     assert np.isfinite(gd.forecast(fit, [11.0, 20.0]).u_s).all()
 
 
-@pytest.mark.parametrize("name", gd.curves.ALL_CURVES)
+@pytest.mark.parametrize("name", CURVES)
 def test_every_curve_fits_both_series_and_one(name):
     curve = gd.curves.ALL_CURVES[name]()
     run = gd.simulate(curve, TS, noise=0.01, key=0)

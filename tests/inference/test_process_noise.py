@@ -196,7 +196,7 @@ def test_student_t_noise_is_refused_for_process_noise():
         gd.fit(run, laws.stochastic(), key=0, likelihood=gd.Likelihood(noise="student_t"))
 
 
-@pytest.mark.parametrize("curve", ["persistence", "local_linear"])
+@pytest.mark.parametrize("curve", ["persistence", pytest.param("local_linear", marks=pytest.mark.slow)])
 def test_curves_with_process_noise_fit_one_series(curve):
     rng = np.random.default_rng(0)
     t = np.arange(25.0)
