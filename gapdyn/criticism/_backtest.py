@@ -165,14 +165,11 @@ def backtest(
     choose(weights, METHODS, "weights")
     chosen = named(run, laws)
     trains = _check_origins(run, origins)
-    likelihood = Likelihood(residuals="wander") if likelihood is None else likelihood
     between = list(range(first_origin(trains[0]), trains[-1]))
     k_roll, k_mix = split(key, 2)
     rolled, failed = roll(
         run, chosen, between, trains, key=k_roll, likelihood=likelihood, engine=engine, progress=progress
     )
-    if not rolled:
-        raise InputError("; ".join(failed.values()))
     made = [_origin(run, rolled, n, weights, k) for n, k in zip(trains, split(k_mix, len(trains)), strict=True)]
     kept = {name: law for name, law in chosen.items() if name in rolled}
     return Backtest(run, kept, tuple(made), rolled, tuple(doubts(rolled, trains, failed)))

@@ -19,7 +19,7 @@ from ..data import Run
 from ..dynamics import LawSpec, curves, laws
 from ..inference import Finding, Fit, Likelihood, fit
 from ..inference._diagnostics import QUANTILES
-from ._rolling import ENGINE
+from ._rolling import ENGINE, STRAYING
 
 SURE = 0.95
 
@@ -173,11 +173,10 @@ def claims(
     if len(run.measured) < 2:
         raise InputError(f"run {run.name!r} measures {run.measured[0] if run.measured else 'neither u_s nor u_v'} "
                          "alone, and the theory is about u_s and u_v. Log both.")  # fmt: skip
-    likelihood = Likelihood(residuals="wander") if likelihood is None else likelihood
     found = {}
     for name, k in zip(chosen, split(key, len(chosen)), strict=True):
         claim = CLAIMS[name]
-        fitted = fit(run, claim.law(run), key=k, engine=engine, likelihood=likelihood, progress=False)
+        fitted = fit(run, claim.law(run), key=k, engine=engine, likelihood=likelihood or STRAYING, progress=False)
         found[name] = Departure(claim, claim.departure(fitted), fitted)
     return Theory(run, found, tuple(_findings(run, found)))
 

@@ -120,12 +120,9 @@ def compare(
     chosen, count = named(run, laws), len(run)
     if count <= LEAST:
         raise InputError(f"run {run.name!r} has {count} checkpoints; to foretell some from others takes {LEAST + 1}.")
-    likelihood = Likelihood(residuals="wander") if likelihood is None else likelihood
     between = list(range(first_origin(count), count))
     rolled, failed = roll(run, chosen, between, [count], key=key, likelihood=likelihood, engine=engine,
                           progress=progress)  # fmt: skip
-    if not rolled:
-        raise InputError("; ".join(failed.values()))
     fits = {name: found[count].fit for name, found in rolled.items()}
     whole = {name: fit for name, fit in fits.items() if fit is not None}  # the last origin is always fitted
     weight = weigh(rolled, count, weights)

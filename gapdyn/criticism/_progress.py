@@ -118,14 +118,15 @@ def progress(run: Run) -> Progress:
     return Progress(run, changes, by_length, verdict, tuple(found))
 
 
-def _column(run: Run, name: str) -> np.ndarray:
+def column(run: Run, name: str) -> np.ndarray:
+    """What a run has of that name, (n,); NaN where it was not measured."""
     return run.extra[name] if name in run.extra else getattr(run, name, np.full(len(run), np.nan))
 
 
 def _changes(run: Run) -> dict[str, Change]:
     changes = {}
     for name in ("u_s", "u_v", *RATES, "auc", "len_s"):
-        x = _column(run, name)
+        x = column(run, name)
         x = x[np.isfinite(x)]
         if len(x) < 2 * WINDOW:
             continue
@@ -144,7 +145,7 @@ def _changes(run: Run) -> dict[str, Change]:
 
 def _count(run: Run) -> float:
     """Prompts behind an accuracy: those stated, else the graded responses."""
-    seen = _column(run, "n_prompts")
+    seen = column(run, "n_prompts")
     seen = seen if np.isfinite(seen).any() else run.n_acc
     return float(np.nanmedian(seen)) if np.isfinite(seen).any() else np.nan
 
@@ -193,14 +194,14 @@ def _narrowing(run: Run, changes: dict[str, Change]) -> list[Finding]:
 
 
 def _chance(run: Run) -> list[Finding]:
-    auc, acc, count = _column(run, "auc"), run.acc_s, _count(run)
+    auc, acc, count = column(run, "auc"), run.acc_s, _count(run)
     both = np.isfinite(auc) & np.isfinite(acc) & (acc > 0) & (acc < 1)
     if both.sum() < WINDOW or not np.isfinite(count):
         return []
     mean, p = float(np.mean(auc[both])), float(np.mean(acc[both]))
     # of an AUC about one half (Mann-Whitney), with one response for each prompt
     se = np.sqrt((count + 1) / (12 * count * p * count * (1 - p)))
-    per_prompt = _column(run, "n_samples")
+    per_prompt = column(run, "n_samples")
     if np.isfinite(per_prompt).any():
         se /= np.sqrt(np.nanmedian(per_prompt))
     if mean + Z * se >= 0.5 + CHANCE:

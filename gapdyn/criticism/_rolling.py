@@ -24,6 +24,7 @@ from ._scores import log_mean_exp
 
 DRAWS = 1000  # of a fit in a series of many
 ENGINE = Auto(draws=DRAWS // 4, fallback=False)
+STRAYING = Likelihood(residuals="wander")  # a law that is only nearly right does not grow sure
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,14 +58,16 @@ def roll(
     exact: list[int],
     *,
     key: Any,
-    likelihood: Likelihood,
+    likelihood: Likelihood | None,
     engine: Any,
     progress: bool | None,
 ) -> tuple[Rolled, dict[str, str]]:
     """Predictions of every law: exact fits at `exact`, at `between` updates by importance weights where these hold.
 
-    Laws are fitted side by side, one on each core. Also law -> why it could not be fitted.
+    Laws are fitted side by side, one on each core. Also law -> why it could not be fitted; that none could is an
+    InputError. `likelihood` None is `STRAYING`.
     """
+    likelihood = likelihood or STRAYING
     origins = sorted({*between, *exact})
     keys = dict(zip(laws, split(key, len(laws)), strict=True))
     rolled: dict[str, dict[int, Prediction]] = {}
@@ -83,6 +86,8 @@ def roll(
                     failed[name] = str(error)
         finally:  # an interrupt does not wait for what still runs
             pool.shutdown(wait=False, cancel_futures=True)
+    if not rolled:
+        raise InputError("; ".join(failed.values()))
     return rolled, failed
 
 

@@ -15,7 +15,7 @@ from .._random import as_seed, generator
 from ..data import Run
 from ..dynamics._solve import Route
 from ._kalman import PathErrors, strays_as_path
-from ._model import SERIES, Model, Observations
+from ._model import SERIES, Model, Observations, in_standard_units, known_offset
 from ._predict import observed_and_asked
 from ._result import Fit
 from ._small import inverse_2x2, root
@@ -53,7 +53,7 @@ def _ahead(model: Model, route: Route, values: dict[str, Any], grid: Observation
     def one(v: dict[str, Any], e: Any) -> Any:
         trajectory = model.solve_at(v, grid.ts, grid, route)
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
-        own = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
+        own = known_offset(v)
         errors = model.errors(course, v, grid._replace(mask=measured)).given(own)
         whole = model.errors_about(course, v, grid._replace(mask=asked)).given(own)
         following = errors.checkpoint_log_prob(y)
@@ -94,7 +94,7 @@ def ahead(fit: Fit, run: Run, *, seen: int | None = None, key: Any = 0, draws: i
     fitted = len(fit.data)
     after = fitted if seen is None else seen
     ts = run.t[fitted:]
-    standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in fit.thinned(draws).items()}
+    standard = in_standard_units(scale, fit.thinned(draws))
     total = len(next(iter(standard.values())))
     grid, places = observed_and_asked(fit.observations.unpadded(), scale.times(ts))
     known = np.asarray([s in fit.data.measured for s in SERIES])  # a series that the fit knows nothing of: not judged

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._compile import quick_jit
-from ._model import Model, Observations
+from ._model import SERIES, Model, Observations, in_standard_units, known_offset
 from ._result import Fit
 from ._small import inverse_2x2
 
@@ -24,7 +24,7 @@ def _left_out(model: Model, values: dict[str, Any], obs: Observations) -> Any:
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
         errors = model.errors(course, v, obs)
         if model.likelihood.noise != "gaussian":  # given the common errors, checkpoints know nothing of each other
-            own = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
+            own = known_offset(v)
             return errors.given(own).checkpoint_log_prob(obs.y)
         # the precision of all measurements, common errors integrated out: its blocks hold what each one has of its own
         unit = jnp.eye(2 * times).reshape(2 * times, times, 2)
@@ -48,7 +48,7 @@ def leave_one_out(fit: Fit) -> np.ndarray:
     off by Q_ii^-1 (Q r)_i (Bürkner, Gabry, Vehtari 2021).
     """
     model, scale = fit.model, fit.scale
-    standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in fit.flat.items()}
+    standard = in_standard_units(scale, fit.flat)
     found = np.asarray(_left_out(model, standard, fit.observations), np.float64)[:, np.asarray(fit.observations.real)]
-    seen = np.stack([np.isfinite(getattr(fit.data, s)) for s in ("u_s", "u_v")]).sum(0)
+    seen = np.stack([np.isfinite(getattr(fit.data, s)) for s in SERIES]).sum(0)
     return np.where(seen > 0, found - seen * np.log(scale.size), np.nan)

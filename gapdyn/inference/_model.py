@@ -262,10 +262,20 @@ def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any], 
     device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
     real = np.ones(len(run), bool)
     flags = {k: jnp.asarray(padded(v, False, length)) for k, v in (("real", real), ("mask", mask))}
-    fixed = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.fixed.items()}
+    fixed = in_standard_units(scale, law.fixed)
     held = {k: Held(v) for k, v in priors.items()}
-    constants = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in law.constants.items()}
+    constants = in_standard_units(scale, law.constants)
     return Observations(**device, **flags, priors=held, fixed=fixed, constants=constants)
+
+
+def in_standard_units(scale: Scale, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters or constants, of any shape, from the run's units to standard ones."""
+    return {name: jnp.asarray(scale.to_standard(name, value), float) for name, value in values.items()}
+
+
+def known_offset(values: Mapping[str, Any]) -> Any:
+    """The common errors (2,) of one draw in units of sqrt(c) se; 0 of a series that has none."""
+    return jnp.stack([values.get(f"offset_{x}", jnp.zeros(())) for x in "sv"])
 
 
 def measured_anew(obs: Observations, scale: Scale, u_s: Any, u_v: Any) -> Observations:

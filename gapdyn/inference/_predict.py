@@ -14,7 +14,7 @@ from .._compile import quick_jit
 from .._random import as_key, generator, split
 from ..dynamics._solve import Route
 from ._kalman import PathErrors, strays_as_path
-from ._model import Model, Observations
+from ._model import Model, Observations, in_standard_units, known_offset
 from ._padding import padded
 from ._scale import Scale
 
@@ -85,7 +85,7 @@ def _curves(
     model: Model, route: Route, values: dict[str, Any], obs: Observations, prompts: Any, path: _Path | None, chance: Any
 ) -> Any:
     def one(v: dict[str, Any], chance: _Chance) -> Any:
-        own = jnp.stack([v.get("offset_s", jnp.zeros(())), v.get("offset_v", jnp.zeros(()))])
+        own = known_offset(v)
         grid = obs if path is None else path.obs
         trajectory = model.solve_at(v, grid.ts, grid, route)
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
@@ -127,7 +127,7 @@ def curves(
     """
     choose(prompts, _PROMPTS, "value of prompts")
     ts = np.asarray(ts, np.float64)
-    standard = {k: jnp.asarray(scale.to_standard(k, v), float) for k, v in draws.items()}
+    standard = in_standard_units(scale, draws)
     count = len(next(iter(standard.values())))
     obs = obs.unpadded()
     at = _observations_at(obs, padded(scale.times(ts), scale.times(ts[-1])))

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from gapdyn._check import InputError
 from gapdyn.criticism import Progress, progress
+from gapdyn.criticism._progress import column
 from gapdyn.data import Run
 
 from ._style import BLUE, GREEN, GREY, INK, LOOKS, ORANGE, VERMILLION, Size, dress, legend, new_figure
@@ -49,22 +50,23 @@ def learning(result: Progress | Run, *, size: str = "notebook") -> Figure:
     run = judged.run
     if not run.measured:
         raise InputError(f"run {run.name!r} measures neither u_s nor u_v: there is nothing to hold against accuracy.")
-    shares = {name: x for name in SHARES if np.isfinite(x := _column(run, name)).any()}
+    shares = {name: x for name in SHARES if np.isfinite(x := column(run, name)).any()}
     lengths = bool(np.isfinite(run.len_s).any()) and np.nanmax(run.len_s) > np.nanmin(run.len_s)
-    heights = [1.0, *([1.0] if shares else []), *([0.6] if lengths else [])]
+    shown = [(1.0, ""), *([(1.0, "share")] if shares else []), *([(0.6, "tokens")] if lengths else [])]
+    heights = [height for height, _ in shown]
     figure, chosen = new_figure(size, 0.75 * sum(heights))
     made = figure.subplots(len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})
     panels = list(cast(np.ndarray, made).ravel())
     handles: list[Any] = []
     labels: list[str] = []
-    for i, ax in enumerate(panels):
+    for i, (ax, (_, y)) in enumerate(zip(panels, shown, strict=True)):
         x = run.clock if i == len(panels) - 1 else ""
-        dress(ax, chosen, x=x, title=run_title(run, chosen, judged.verdict) if i == 0 else "")
+        y = y or tall(quantity("uncertainty", run), chosen.narrow)
+        dress(ax, chosen, x=x, y=y, title=run_title(run, chosen, judged.verdict) if i == 0 else "")
     for name in run.measured:
         look = LOOKS[name]
         handles.append(_line(panels[0], chosen, run.t, getattr(run, name), look.color, look.marker))
         labels.append(look.label)
-    _name(panels[0], chosen, tall(quantity("uncertainty", run), chosen.narrow))
     if shares:
         ax = panels[1]
         for name, x in shares.items():
@@ -74,23 +76,13 @@ def learning(result: Progress | Run, *, size: str = "notebook") -> Figure:
         if "auc" in shares:
             ax.axhline(0.5, color=GREY, lw=0.7 * chosen.pen, ls=":")
         ax.set_ylim(-0.02, 1.02)
-        _name(ax, chosen, "share")
     if lengths:
         _line(panels[-1], chosen, run.t, run.len_s, INK, "o")
-        _name(panels[-1], chosen, "tokens")
     legend(figure, chosen, handles, labels, 2 if chosen.narrow else 6)
     return figure
-
-
-def _column(run: Run, name: str) -> np.ndarray:
-    return run.extra.get(name, getattr(run, name, np.full(len(run), np.nan)))
 
 
 def _line(ax: Axes, size: Size, t: np.ndarray, x: np.ndarray, color: str, marker: str) -> Line2D:
     seen = np.isfinite(x)
     style: dict[str, Any] = {"color": color, "marker": marker, "ms": 3.4 * size.pen, "lw": 0.9 * size.pen}
     return ax.plot(t[seen], x[seen], mfc="white", mew=0.8 * size.pen, **style)[0]
-
-
-def _name(ax: Axes, size: Size, label: str) -> None:
-    ax.set_ylabel(label, fontsize=size.font, color=INK)
