@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .criticism import Calibration as Calibration
     from .criticism import Check as Check
     from .criticism import Comparison as Comparison
+    from .criticism import Information as Information
     from .criticism import Loo as Loo
     from .criticism import Progress as Progress
     from .criticism import backtest as backtest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .criticism import claims as claims
     from .criticism import compare as compare
     from .criticism import exponential_fit as exponential_fit
+    from .criticism import information as information
     from .criticism import loo as loo
     from .criticism import prior_check as prior_check
     from .criticism import prior_sensitivity as prior_sensitivity
@@ -63,9 +65,9 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
-    **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest"), "criticism"),
-    **dict.fromkeys(("calibrate", "check", "claims", "compare", "exponential_fit", "loo", "prior_check"), "criticism"),
-    **dict.fromkeys(("prior_sensitivity", "progress", "rivals"), "criticism"),
+    **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
+    **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
+    **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")

@@ -18,19 +18,22 @@ def run(arguments: argparse.Namespace) -> int:
     measured = _request.read(arguments)
     with asked_folder(arguments.out, FILES, arguments.overwrite) as folder:
         set_up_jax()
-        from ..criticism import compare
+        from ..criticism import compare, information
         from ..decide import ceiling
 
         compared = compare(measured, _request.rivals(arguments), key=arguments.seed)
+        later = information(compared, arguments.more, key=arguments.seed) if arguments.more else None
         limit = ceiling(compared) if any(fit.has_limit for fit in compared.fits.values()) else None
         found = reworded(limit.findings if limit else compared.findings)
         report = {**compared.to_dict(), "ceiling": limit.to_dict() if limit else None,
+                  **({"information": later.to_dict()} if later else {}),
                   "findings": [f.to_dict() for f in found]}  # fmt: skip
         try:
             if folder:
                 write_files(folder, _makers(report, limit), arguments.overwrite)
         finally:  # a full disk shall not cost the result
-            tables = [compared.table(), limit.table() if limit else "None of these laws has a limit."]
+            tables = [compared.table(), *([str(later)] if later else [])]
+            tables.append(limit.table() if limit else "None of these laws has a limit.")
             print(to_json(report) if arguments.json else "\n\n".join(tables))
             for finding in found:
                 say(str(finding))

@@ -138,12 +138,14 @@ def build() -> argparse.ArgumentParser:
     backtest = add("backtest", "which law predicts: fitted to a run's beginnings, judged on what came later")
     _add_run(backtest)
     known = "checkpoints to fit, one number or several"
-    backtest.add_argument("--train", type=counts, required=True, metavar="N[,N2..]", help=known)
+    backtest.add_argument("--train", type=counts(), required=True, metavar="N[,N2..]", help=known)
     _add_rivals(backtest)
 
     compare = add("compare", "rival laws weighed by what they foretold, and the ceiling over them")
     _add_run(compare)
     _add_rivals(compare)
+    say = "also the chance that so many more checkpoints would tell the laws apart, such as 5,10,20"
+    compare.add_argument("--more", type=counts(40), metavar="N[,N2..]", help=say)
     compare.add_argument("--out", type=text, metavar="DIR", help="also write compare.json and ceilings.png there")
     compare.add_argument("--overwrite", action="store_true", help="replace these files if they are there")
 

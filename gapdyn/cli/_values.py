@@ -82,9 +82,14 @@ def count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def counts(given: str) -> list[int]:
-    """Whole numbers of at least 1, separated by commas."""
-    return [count(1, 1_000_000)(part) for part in given.split(",")]
+def counts(high: int = 1_000_000) -> Callable[[str], list[int]]:
+    """Whole numbers in [1, high], separated by commas."""
+    one = count(1, high)
+
+    def parse(given: str) -> list[int]:
+        return [one(part) for part in given.split(",")]
+
+    return parse
 
 
 def number(low: float = -math.inf, high: float = math.inf, open: bool = False) -> Callable[[str], float]:

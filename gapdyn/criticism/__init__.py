@@ -17,6 +17,8 @@ from ._compare import Comparison as Comparison
 from ._compare import compare as compare
 from ._exponential import ExponentialFit as ExponentialFit
 from ._exponential import exponential_fit as exponential_fit
+from ._information import Information as Information
+from ._information import information as information
 from ._loo import Loo as Loo
 from ._loo import loo as loo
 from ._prior_sensitivity import PriorSensitivity as PriorSensitivity

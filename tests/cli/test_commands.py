@@ -430,7 +430,8 @@ def test_backtest_prints_one_json_object(tmp_path: Path):
 def test_compare_prints_the_ceiling_over_laws_and_writes_its_files(tmp_path: Path):
     log, out = tmp_path / "run.csv", tmp_path / "out"
     gd.write_run(gd.simulate(gd.laws.shared_rate(rate=0.5), np.linspace(0, 9, 12), noise=0.01, key=1), log)
-    done = process("compare", str(log), "--law", "shared_rate,exponential,persistence", "--json", "--out", str(out))
+    done = process("compare", str(log), "--law", "shared_rate,exponential,persistence", "--more", "2,9", "--json",
+                   "--out", str(out))  # fmt: skip
     assert done.returncode == 0
     report = strict(done.stdout)
     assert report == strict((out / "compare.json").read_text())
@@ -438,6 +439,7 @@ def test_compare_prints_the_ceiling_over_laws_and_writes_its_files(tmp_path: Pat
     assert sum(law["weight"] for law in report["laws"].values()) == pytest.approx(1)
     assert report["ceiling"]["weights"].keys() == report["laws"].keys()
     assert report["ceiling"]["laws"]["persistence"] is None
+    assert report["information"]["more"] == [2, 9]
     assert (out / "ceilings.png").read_bytes().startswith(b"\x89PNG")
     again = process("compare", str(log), "--law", "persistence", "--out", str(out))
     assert again.returncode == 2
