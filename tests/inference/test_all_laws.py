@@ -11,17 +11,13 @@ import pytest
 
 import gapdyn as gd
 
-TINY = gd.engines.NUTS(chains=1, warmup=60, draws=30)
+QUICK = gd.engines.Auto(draws=250, fallback=False)
 TS = np.linspace(0, 10, 12)
 SCHEDULE = gd.forcings.early(5, length=1.5)
 FORCINGS = (None, *gd.forcings.ALL_FORCINGS)
-# laws, forcings and curves unlike one another in the usual set; all pairs in the slow one
+# laws and forcings unlike one another in the usual set; all pairs in the slow one
 PAIRS = {(law, FORCINGS[(i + 4) % len(FORCINGS)]) for i, law in enumerate(gd.laws.ALL_LAWS)}
 USUAL = {pair for pair in PAIRS if pair[0] in ("shared_rate", "power_potential", "relaxing_verifier", "rounds")}
-CURVES = [
-    pytest.param(name, marks=[] if name in ("exponential", "rank_two", "two_phase") else [pytest.mark.slow])
-    for name in gd.curves.ALL_CURVES
-]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +43,7 @@ def law_of(name: str, forcing: str | None) -> gd.dynamics.LawSpec:
 def test_every_law_with_every_forcing_fits(name, forcing):
     law = law_of(name, forcing)
     run = gd.simulate(law, TS, noise=0.01, key=0)
-    fit = gd.fit(run, law, key=0, engine=TINY)
+    fit = gd.fit(run, law, key=0, engine=QUICK)
     assert all(np.isfinite(x).all() for k, x in fit.draws.items() if not k.endswith("_inf"))
     assert set(law.coordinates.names) <= set(fit.draws)
     assert np.isfinite(fit.log_lik).all()
@@ -64,19 +60,19 @@ def test_every_law_with_every_forcing_fits(name, forcing):
 @pytest.mark.parametrize(("name", "forcing"), sorted(PAIRS, key=str))
 def test_every_law_has_a_ceiling_and_a_forecast(name, forcing):
     law = law_of(name, forcing)
-    fit = gd.fit(gd.simulate(law, TS, noise=0.01, key=0), law, key=0, engine=TINY)
+    fit = gd.fit(gd.simulate(law, TS, noise=0.01, key=0), law, key=0, engine=QUICK)
     limit = gd.ceiling(fit)
     assert limit.settles > 0.5
     assert np.isfinite(limit.time_left[np.isfinite(limit.u_s)]).mean() > 0.5
     assert np.isfinite(gd.forecast(fit, [11.0, 20.0]).u_s).all()
 
 
-@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("name", gd.curves.ALL_CURVES)
 def test_every_curve_fits_both_series_and_one(name):
     curve = gd.curves.ALL_CURVES[name]()
     run = gd.simulate(curve, TS, noise=0.01, key=0)
     rising = dataclasses.replace(run, acc_s=np.clip(1 - np.array(run.u_s) / 2, 0, 1))
-    both, one = (gd.fit(rising, curve, key=0, engine=TINY, series=s) for s in (None, "acc_s"))
+    both, one = (gd.fit(rising, curve, key=0, engine=QUICK, series=s) for s in (None, "acc_s"))
     assert set(one.draws) == {n for n in both.draws if not n.endswith("_v") and not n.startswith("u_v")}
     assert np.isfinite(both.log_lik).all()
     assert np.isfinite(one.log_lik).all()

@@ -16,6 +16,7 @@ from gapdyn.inference._diagnostics import e_bfmi, summarise
 
 NUTS, NumPyroNUTS = gd.engines.NUTS, gd.engines.NumPyroNUTS
 SMALL = NUTS(chains=2, warmup=200, draws=200)
+QUICK = gd.engines.Auto(draws=250, fallback=False)
 TS = np.linspace(0, 10, 20)
 TRUTH = {"rate": 0.5, "rho": 0.3, "gap_inf": 0.05, "u_s0": 1.0, "u_v0": 0.6}
 LAW = gd.laws.shared_rate(**TRUTH)
@@ -107,14 +108,14 @@ def test_every_set_of_coordinates_can_be_fitted(coordinates):
     positive = {n: dist.LogNormal(np.log(known[n]), 1.0) for n in ("alpha", "beta") if n in coordinates.names}
     limits = {n: dist.Normal(known[n], 0.5) for n in ("u_s_inf", "u_v_inf", "gap_inf", "b") if n in coordinates.names}
     run = gd.simulate(LAW, TS, noise=0.005, key=2)
-    fit = gd.fit(run, gd.laws.shared_rate(**positive, **limits), key=0, engine=SMALL)
+    fit = gd.fit(run, gd.laws.shared_rate(**positive, **limits), key=0, engine=QUICK)
     assert set(coordinates.names) <= set(fit.draws)
     assert fit.law.coordinates.names == coordinates.names
     assert abs(fit.summary["u_s_inf"].mean - 0.5) < 5 * fit.summary["u_s_inf"].sd
 
 
 def test_fixed_numbers_stay_fixed():
-    fit = gd.fit(gd.simulate(LAW, TS, noise=0.01, key=2), gd.laws.shared_rate(rho=0.3, u_s0=1.0), key=0, engine=SMALL)
+    fit = gd.fit(gd.simulate(LAW, TS, noise=0.01, key=2), gd.laws.shared_rate(rho=0.3, u_s0=1.0), key=0, engine=QUICK)
     np.testing.assert_allclose(fit["rho"], 0.3, atol=1e-12)
     np.testing.assert_allclose(fit["u_s0"], 1.0, atol=1e-12)
     assert fit.summary["rate"].sd > 0

@@ -45,7 +45,10 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+USUAL = ("shared_rate", "relaxing_verifier", "stochastic", "doses", "two_phase")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in USUAL else [pytest.mark.slow]) for n in LAWS])
 def test_the_density_and_its_gradient_are_those_of_the_checkpoints(name):
     model, obs, _ = prepare(the_run(), LAWS[name])
     plain = jax.tree.map(jnp.asarray, obs.unpadded())

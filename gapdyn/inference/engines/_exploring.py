@@ -1,12 +1,15 @@
-"""Importance sampling with an adapted mixture (population Monte Carlo, Cappe et al. 2008), from a first proposal on.
+"""Importance sampling with an adapted mixture, from a first proposal on, in which no point is lost.
 
-The mixture is fitted to weighted points, which are drawn anew, until there is little to gain; then the draws are picked
-from points by weight. Their k-hat (see `_pareto`) says whether the mixture covers the posterior.
+The mixture is fitted to all weighted points so far, and more are drawn from it, until they are worth the draws asked
+for. A point's weight has the mean of all proposals in its denominator (adaptive multiple importance sampling, Cornuet,
+Marin, Mira, Robert 2012): what an early proposal missed by far, a later one makes good. The k-hat of the weights (see
+`_pareto`) says whether the mixtures together cover the posterior.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import Any
 
 import numpy as np
 
@@ -17,35 +20,82 @@ from ._result import Sampled
 from ._target import Collapsed
 
 FEW, LESS, MANY = 1024, 2048, 6144  # points in a round: early ones, and later for few draws and for many
-AGAIN = 3  # times that the whole is tried, each time from all points of the time before; once for few draws
-STALLED = 1.1  # growth of the effective share over two rounds, below which a proposal is as good as it gets
 PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
 THINNED = 2048  # of the points, by weight, that a mixture is fitted to
 REFINEMENTS = 6  # steps of expectation-maximisation in a round
 DEFENSIVE = 0.15  # share of a wide component over all that was seen, lest a tail be lost
 LARGEST = 20  # weights that are cut to the least of them while adapting
-FLAT = 0.5  # power of the target that the proposal resembles: fitted to the target itself it loses the far end of a
-# bent posterior, which no point then visits and no k-hat shows
-GOOD = 0.5  # effective share of the points, for the flattened target, beyond which there is nothing to gain
+# power of the target that the first proposal resembles, and what each round adds to it: one that is fitted to the
+# target at once loses the far end of a bent posterior, which no point then visits and no k-hat shows
+FLAT, STEEPER, STEEPEST = 0.5, 0.1, 0.9
+GOOD = 0.5  # draws that a point is worth, from which there is little to gain
 COVERED = 0.7  # k-hat below which the weights may be trusted
 
 
-class _Points(NamedTuple):
-    """Weighted points: x (points, size), the target's own vectors of them, log weights (points,) for the target and for
-    the flattened one, the smoothed weights (points,) for the target and their k-hat.
+class Pool:
+    """All points so far and their weights.
+
+    Attributes
+    ----------
+    x : (points, size), where proposals put them.
+    own : (points, target's size), the target's own vectors of them.
+    log_target, log_proposal : (points,), the latter of the mean of all proposals, each counted by its points.
+    weight, k : (points,), the smoothed weights, and their k-hat.
     """
 
-    x: Any
-    own: Any
-    log_weight: Any
-    flat: Any
-    weight: Any
-    k: float
+    def __init__(self, aim: Collapsed, random: np.random.Generator):
+        self.aim, self.random = aim, random
+        self.made: list[tuple[int, Mixture]] = []
+        self.x, self.own = np.zeros((0, aim.size)), np.zeros((0, aim.size + aim.extra))
+        self.log_target, self._log_sum = np.zeros(0), np.zeros(0)
+        self.weight, self.k = np.zeros(0), np.inf
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def log_proposal(self) -> Any:
+        return self._log_sum - np.log(len(self))
+
+    @property
+    def log_weight(self) -> Any:
+        return self.log_target - self.log_proposal
 
     @property
     def worth(self) -> float:
-        """Independent draws that they are worth."""
+        """Independent draws that the points are worth."""
         return float(1 / np.sum(self.weight**2))
+
+    @property
+    def trusted(self) -> bool:
+        """Whether k-hat says that the weights are to be relied on."""
+        return self.k < COVERED
+
+    def missing(self, draws: int) -> int:
+        """Points still to come for a worth of `draws`; 0 or less where there are enough, or too many already."""
+        room = (PER_DRAW if self.worth >= ENOUGH else UTMOST) * draws - len(self)
+        return min(room, math.ceil((draws / self.worth - 1) * len(self)))
+
+    def add(self, mixture: Mixture, count: int) -> None:
+        """`count` more points, from `mixture`."""
+        x, own, log_target, log_proposal = points(self.aim, mixture, self.random, count)
+        x = x[:, : self.aim.size]
+        before = np.logaddexp(self._log_sum, np.log(count) + mixture.log_prob(self.x))
+        here = np.logaddexp.reduce([*(np.log(n) + m.log_prob(x) for n, m in self.made), np.log(count) + log_proposal])
+        self._log_sum = np.concatenate([before, here])
+        self.x, self.own = np.concatenate([self.x, x]), np.concatenate([self.own, own])
+        self.log_target = np.concatenate([self.log_target, log_target])
+        self.made.append((count, mixture))
+        self.weight, self.k = smooth(self.log_weight)
+
+    def adapted(self, components: int) -> Mixture:
+        """A mixture that resembles the target as the points know it, in early rounds a flattened one."""
+        power = min(FLAT + STEEPER * (len(self.made) - 1), STEEPEST)
+        return adapted(self.x, power * self.log_target - self.log_proposal, self.random, components)
+
+    def picked(self, count: int) -> Any:
+        """The target's own vectors of `count` of the points, by weight, in random order."""
+        return self.own[self.random.permutation(systematic(self.weight, count, self.random))]
 
 
 def explored(
@@ -55,51 +105,25 @@ def explored(
 
     `engine` has the settings of `Importance`.
     """
-    tries: list[_Points] = []
-    proposals: list[Mixture] = []
-    for _ in range(AGAIN if engine.chains * engine.draws > LESS else 1):
-        mixture, first = _fitted(aim, mixture, engine, early, random, bar)
-        proposals.append(mixture)
-        tries.append(_enough(aim, mixture, random, first, max(engine.chains * engine.draws, ENOUGH)))
-        bar.update(1)
-        if tries[-1].k < COVERED:
-            break
-        mixture = adapted(tries[-1].x[:, : aim.size], tries[-1].flat, random, engine.components)
-    at = int(np.argmin([p.k for p in tries]))
-    best = tries[at]
-    picked = _picked(best, engine.chains * engine.draws, random)
-    quality = {
-        "pareto_k": np.asarray([best.k]),
-        "effective": np.asarray([best.worth]),
-        "log_evidence": np.asarray([np.logaddexp.reduce(best.log_weight) - np.log(len(best.x))]),
-    }
-    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality, proposal=proposals[at])
-
-
-def _fitted(
-    aim: Collapsed, mixture: Mixture, engine: Any, early: int, random: np.random.Generator, bar: Any
-) -> tuple[Mixture, tuple[Any, ...]]:
-    """A proposal with which there is little to gain, if there is one in so many rounds, and points by it."""
-    many = _points_in_a_round(engine.chains * engine.draws)
-    shares: list[float] = []
+    draws = engine.chains * engine.draws
+    wanted, many = max(draws, ENOUGH), LESS if draws <= LESS else MANY
+    pool = Pool(aim, random)
     for i in range(engine.rounds):
-        count = FEW if i < early else many
-        first = x, _, _, flat = _weighted(aim, mixture, random, count)
+        if i > 0:
+            mixture = pool.adapted(engine.components)
+        pool.add(mixture, FEW if i < early else many)
         bar.update(1)
-        shares.append(_effective(flat) / count)
-        if shares[-1] > GOOD or (i >= early + 2 and shares[-1] < STALLED * shares[-3]):
-            return mixture, first
-        mixture = adapted(x[:, : aim.size], flat, random, engine.components)
-    return mixture, _weighted(aim, mixture, random, many)
-
-
-def _points_in_a_round(draws: int) -> int:
-    return LESS if draws <= LESS else MANY
-
-
-def _picked(points: _Points, count: int, random: np.random.Generator) -> Any:
-    """The target's own vectors of `count` of the points, by weight, in random order."""
-    return points.own[random.permutation(systematic(points.weight, count, random))]
+        if pool.trusted and (pool.missing(wanted) <= 0 or pool.worth > GOOD * len(pool)):
+            break
+    while pool.trusted and (count := pool.missing(wanted)) > 0:
+        pool.add(mixture, max(count, FEW))
+    picked = pool.picked(draws)
+    quality = {
+        "pareto_k": np.asarray([pool.k]),
+        "effective": np.asarray([pool.worth]),
+        "log_evidence": np.asarray([np.logaddexp.reduce(pool.log_weight) - np.log(len(pool))]),
+    }
+    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality, proposal=mixture)
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
@@ -111,36 +135,6 @@ def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count:
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
     log_target, own = aim.both(x)
     return x, own, log_target - normal, mixture.log_prob(rest)
-
-
-def _weighted(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
-    x, own, log_target, log_proposal = points(aim, mixture, random, count)
-    return x, own, log_target - log_proposal, FLAT * log_target - log_proposal
-
-
-def _effective(log_weight: Any) -> float:
-    weight = np.exp(log_weight - np.max(log_weight))
-    return float(np.sum(weight) ** 2 / np.sum(weight**2)) if np.isfinite(weight).all() else 0.0
-
-
-def _enough(
-    aim: Collapsed, mixture: Mixture, random: np.random.Generator, first: tuple[Any, ...], draws: int
-) -> _Points:
-    """Points worth `draws`, if `PER_DRAW` times as many will do; worth `ENOUGH` at least, if `UTMOST` times will.
-
-    `first` are the first of them.
-    """
-    parts = [first]
-    while True:
-        x, own, log_weight, flat = joined = tuple(np.concatenate(a) for a in zip(*parts, strict=True))
-        found = _Points(x, own, log_weight, flat, *smooth(log_weight))
-        most, wanted = (PER_DRAW, draws) if found.worth >= ENOUGH else (UTMOST, ENOUGH)
-        room, many = most * draws - len(x), _points_in_a_round(draws)
-        if found.worth >= draws or room <= 0:
-            return found
-        missing = min(room, int((wanted - found.worth) * len(x) / found.worth))
-        blocks = max(1, missing // many)  # of one size, so that an interrupt is felt
-        parts = [joined, *(_weighted(aim, mixture, random, many) for _ in range(blocks))]
 
 
 def capped(log_weight: Any) -> Any:

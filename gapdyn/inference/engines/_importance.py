@@ -16,7 +16,7 @@ import numpy as np
 from ..._random import generator
 from .._progress import progress_bar
 from ._annealing import annealed
-from ._exploring import AGAIN, explored
+from ._exploring import explored
 from ._mixture import Mixture, factor_of
 from ._newton import Modes, climb
 from ._result import Sampled
@@ -38,14 +38,14 @@ class Importance:
     Parameters
     ----------
     chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
-    rounds : most times that the proposal adapts before draws are taken and judged.
+    rounds : most proposals, each fitted to the points of those before it, before draws are taken and judged.
     components : of the proposal. With half of them the far end of a thin, bent posterior is lost, and k-hat does not
         see it.
     """
 
     chains: int = 4
     draws: int = 1000
-    rounds: int = 8
+    rounds: int = 12
     components: int = 24
     name = "importance"
 
@@ -54,7 +54,7 @@ class Importance:
     ) -> Sampled:
         """Sample the posterior, from the proposal of one much like it if there is one."""
         began, random, aim = time.perf_counter(), generator(key), target.whole(args)
-        with progress_bar(1 + AGAIN * (self.rounds + 1), "importance sampling", progress) as bar:
+        with progress_bar(1 + self.rounds, "importance sampling", progress) as bar:
             if start:
                 first, said, early = start, {}, 0
             elif aim.size <= ANNEALED:

@@ -15,7 +15,7 @@ from ..._check import InputError
 from ..._random import generator
 from .._progress import progress_bar
 from ._annealing import annealed
-from ._exploring import AGAIN, explored
+from ._exploring import explored
 from ._result import Sampled
 from ._target import Target
 
@@ -27,13 +27,13 @@ class Quadrature:
     Parameters
     ----------
     chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
-    rounds : most times that the proposal adapts before draws are taken and judged.
+    rounds : most proposals, each fitted to the points of those before it, before draws are taken and judged.
     components : of the proposal.
     """
 
     chains: int = 4
     draws: int = 1000
-    rounds: int = 8
+    rounds: int = 12
     components: int = 12
     name = "quadrature"
 
@@ -47,7 +47,7 @@ class Quadrature:
                 "that is affine in them, with Gaussian errors and normal priors). Use engine='importance'."
             )
         began, random, aim = time.perf_counter(), generator(key), target.collapsed(args)
-        with progress_bar(1 + AGAIN * (self.rounds + 1), "quadrature", progress) as bar:
+        with progress_bar(1 + self.rounds, "quadrature", progress) as bar:
             mixture = start or annealed(aim, random, self.components)
             bar.update(1)
             sampled = explored(aim, mixture, self, random, bar)
