@@ -19,7 +19,7 @@ from ..data import Run
 from ..inference import Finding, Fit
 from ..inference.engines._pareto import smooth
 from ._ceiling import describe
-from ._link import UNCERTAINTY, Graded, Proposed, graded, propose
+from ._link import UNCERTAINTY, Graded, Proposed, all_graded, propose
 from ._link_findings import WHO, Bend, bend, doubts
 
 LARGEST_K = 0.7  # of Pareto's tail, beyond which weights mislead (Vehtari et al. 2024)
@@ -61,8 +61,8 @@ class Link:
         return not self.findings
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """ "a", "c", "spread", "now" (accuracy at the last checkpoint), "limit", "ahead" -> mean, sd, q05, q50, q95; the
-        latter two only where there is a limit.
+        """ "a", "c", "spread", "now" (accuracy at the last checkpoint) and, where there is a limit, "limit" and "ahead"
+        -> mean, sd, q05, q50, q95.
         """
         named = {"a": self.a, "c": self.c, "spread": self.spread, "now": self.fitted[:, -1]}
         if np.isfinite(self.limit).any():
@@ -143,6 +143,11 @@ def _row(link: Link) -> str:
     return row if link.holds else f"{row}  doubtful: {', '.join(f.code for f in link.findings)}"
 
 
+def can_link(fit: Fit) -> bool:
+    """Whether `accuracy` takes a fit: of u_s and u_v, with accuracies and the counts behind them."""
+    return fit.series is None and bool(all_graded(fit.data))
+
+
 def accuracy(of: Fit | Comparison, *, key: Any = 0, prompts: str = "new") -> Accuracy:
     """Where a run's accuracy goes: correct_k ~ Binomial(n_k, p_k), logit p = a - c U, c >= 0, jointly with the curves.
 
@@ -214,7 +219,7 @@ def _counts(run: Run) -> dict[str, Graded]:
     if not measured:
         text = f"run {run.name!r} has no accuracy: acc_s and acc_v are empty."
         raise InputError(f"{text} Log acc_s on prompts with known answers.")
-    found = {s: d for s in measured if (d := graded(run, s)) is not None}
+    found = all_graded(run)
     if not found:
         text = f"run {run.name!r}: {measured[0]} needs {UNCERTAINTY[measured[0]]} and the number of graded responses "
         raise InputError(f"{text}beside it at 3 checkpoints or more. Log n_acc, or n_prompts and n_samples.")
@@ -231,9 +236,9 @@ def _judge(
     weights, _ = smooth(proposed.log_evidence)
     end = float(np.nanmedian(ends)) if np.isfinite(ends).any() else np.nan
     found = bend(data, weights @ course, end)
-    measured = bend(data, getattr(run, UNCERTAINTY[data.series])[data.at], end)
-    counts = found if measured is not None and measured.uneven else None
-    return found, doubts(data, proposed, counts, change)
+    seen = getattr(run, UNCERTAINTY[data.series])[data.at]
+    counts = found is not None and found.uneven and (measured := bend(data, seen, end)) is not None and measured.uneven
+    return found, doubts(data, proposed, found if counts else None, change)
 
 
 def _not_joint(k_hat: float) -> Finding:

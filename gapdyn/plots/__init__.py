@@ -6,6 +6,7 @@ by itself.
 
 from __future__ import annotations
 
+from ._accuracy import accuracy as accuracy
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence
 from ._family import family as family
