@@ -120,7 +120,7 @@ class Accuracy:
     def table(self) -> str:
         """The links as a table, without the findings."""
         heads = [f"accuracy of {self.run.name} ({self.prompts} prompts), logit p = a - c U"]
-        heads.append(f"{'':10s}{'c':>8s}{'90% interval':>18s}{'now':>8s}{'limit':>8s}{'90% interval':>18s}"
+        heads.append(f"{'':10s}{'c':>8s}{'90% interval':>22s}{'now':>8s}{'limit':>8s}{'90% interval':>18s}"
                      f"{'ahead':>8s}{'90% interval':>18s}")  # fmt: skip
         return "\n".join([*heads, *(_row(link) for link in self.links.values())])
 

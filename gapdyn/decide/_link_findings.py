@@ -70,7 +70,7 @@ def bend(data: Graded, u: Array, limit: float) -> Bend | None:
     hinges /= np.linalg.norm(hinges, axis=0)
     size, best = _largest((data.right - data.count * p) / root, base, hinges)
     noise = generator(0).standard_normal((REPLICATES, len(x)))
-    as_large = np.mean(_largest(noise, base, hinges)[0] >= size)
+    as_large = (np.sum(_largest(noise, base, hinges)[0] >= size) + 1) / (REPLICATES + 1)
     at = places[int(best)]
     b, _ = _regress(data, np.concatenate([straight, np.maximum(x[:, None] - at, 0.0)], -1))
     end = data.fallen(np.asarray(limit))
@@ -125,7 +125,7 @@ def doubts(data: Graded, proposed: Proposed, found: Bend | None, change: Change 
     elif found is not None and found.uneven:
         text = (
             f"The {who}'s link bends at {u} {found.at:.3g}: per unit of {u} its logit gains {found.early:.2g} before "
-            f"and {found.late:.2g} after it (p {found.p:.3f}); by the latter the limit is {found.limit:.3f}."
+            f"and {found.late:.2g} after it (p {found.p:.1g}); by the latter the limit is {found.limit:.3f}."
         )
         remedy = f"Do not trust the limit: {u} goes on without accuracy, or accuracy without it."
         out.append(Finding("warning", "link_bends", text, remedy))
