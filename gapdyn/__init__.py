@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from .data import read_fleet as read_fleet
     from .data import read_run as read_run
     from .data import write_run as write_run
+    from .decide import Accuracy as Accuracy
     from .decide import Ceiling as Ceiling
     from .decide import Forecast as Forecast
+    from .decide import accuracy as accuracy
     from .decide import ceiling as ceiling
     from .decide import forecast as forecast
     from .dynamics import GapLaw as GapLaw
@@ -68,7 +70,7 @@ _HOME = {
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
     **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
-    **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
+    **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")
 

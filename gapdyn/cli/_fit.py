@@ -14,7 +14,7 @@ from ._setup import set_up_jax
 from ._words import reworded
 
 FILES = ("fit.json", "trajectory.png", "ceiling.png", "check.png")
-Result = tuple[Any, Any, Any]  # fit, ceiling, check
+Result = tuple[Any, Any, Any, Any]  # fit, ceiling, check, accuracy
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,22 +34,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def judge(fitted: Any, seed: int) -> Result:
-    """The fit, its ceiling (None where the law has none) and its posterior predictive check."""
+    """The fit, its ceiling (None where the law has none), its posterior predictive check, and its accuracy (None where
+    that is not measured).
+    """
     from ..criticism import check
-    from ..decide import ceiling
+    from ..decide import accuracy, can_link, ceiling
 
-    return fitted, ceiling(fitted) if fitted.has_limit else None, check(fitted, key=seed)
+    checked = check(fitted, key=seed)
+    linked = accuracy(fitted, key=seed) if can_link(fitted) else None
+    return fitted, ceiling(fitted) if fitted.has_limit else None, checked, linked
 
 
-def findings(fitted: Any, checked: Any) -> list[Any]:
-    """All findings of a fit and of its check, their remedies as options of the command line."""
+def findings(fitted: Any, checked: Any, linked: Any = None) -> list[Any]:
+    """All findings of a fit, of its check and of its accuracy, their remedies as options of the command line."""
     from ..criticism import progress
 
     learning = () if fitted.series else progress(fitted.data).findings
-    return reworded([*fitted.findings, *checked.findings, *learning])
+    more = [f for f in linked.findings if f not in fitted.findings] if linked else []
+    return reworded([*fitted.findings, *checked.findings, *learning, *more])
 
 
-def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, Any]:
+def payload(fitted: Any, limit: Any, checked: Any, linked: Any, seconds: float) -> dict[str, Any]:
     """The JSON object of a fit."""
     keep = ("mean", "sd", "q05", "q50", "q95", "rhat", "ess_bulk")
     return {
@@ -58,9 +63,10 @@ def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, 
         "engine": fitted.engine.name,
         "route": fitted.model.route.name,
         "ceiling": limit.to_dict() if limit else None,
+        "accuracy": {k: v for k, v in linked.to_dict().items() if k != "findings"} if linked else None,
         "parameters": {n: {k: getattr(s, k) for k in keep} for n, s in fitted.summary.items()},
         "checks": checked.to_dict(),
-        "findings": [f.to_dict() for f in findings(fitted, checked)],
+        "findings": [f.to_dict() for f in findings(fitted, checked, linked)],
         "seconds": {**fitted.seconds, "command": seconds},
         "provenance": dict(fitted.provenance),
     }
@@ -68,15 +74,16 @@ def payload(fitted: Any, limit: Any, checked: Any, seconds: float) -> dict[str, 
 
 def emit(result: Result, report: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Tables or JSON to stdout; findings to stderr. Returns the exit code."""
-    fitted, limit, checked = result
+    fitted, limit, checked, linked = result
     tables = [fitted.table(), limit.table() if limit else f"The {fitted.law.title} has no limit: see gapdyn forecast."]
+    tables += [linked.table()] if linked else []
     print(to_json(report) if arguments.json else "\n\n".join(tables))
-    return close(fitted, checked, arguments)
+    return close(fitted, checked, arguments, linked)
 
 
-def close(fitted: Any, checked: Any, arguments: argparse.Namespace) -> int:
+def close(fitted: Any, checked: Any, arguments: argparse.Namespace, linked: Any = None) -> int:
     """Findings to stderr, and the exit code: 1 if one of them says not to use the numbers."""
-    for finding in findings(fitted, checked):
+    for finding in findings(fitted, checked, linked):
         say(str(finding))
     if fitted.trusted:
         return 0
@@ -88,7 +95,7 @@ def write(folder: Path, names: Sequence[str], result: Result, report: Any, overw
     """The report and the pictures that `names` asks for."""
     from .. import plots
 
-    fitted, limit, checked = result
+    fitted, limit, checked, _ = result
     makers = {
         "fit.json": lambda path: path.write_text(to_json(report) + "\n", encoding="utf-8"),
         "trajectory.png": lambda path: plots.save(plots.trajectory(fitted), path),

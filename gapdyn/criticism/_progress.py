@@ -123,6 +123,11 @@ def column(run: Run, name: str) -> np.ndarray:
     return run.extra[name] if name in run.extra else getattr(run, name, np.full(len(run), np.nan))
 
 
+def turned(c: Change) -> bool:
+    """Whether an accuracy ends clearly below its best."""
+    return c.best - c.end > max(CLEAR * c.se, DROP)
+
+
 def _changes(run: Run) -> dict[str, Change]:
     changes = {}
     for name in ("u_s", "u_v", *RATES, "auc", "len_s"):
@@ -174,7 +179,7 @@ def _collapse(run: Run, changes: dict[str, Change]) -> list[Finding]:
     remedy = "Go back to its best checkpoint; a law with a limit does not describe this run."
     c, u = changes.get("acc_s"), changes.get("u_s")
     if c is not None:  # then it decides: longer answers, say, raise u_s of a run that learns
-        if c.best - c.end <= max(CLEAR * c.se, DROP):
+        if not turned(c):
             return []
         text = f"Run {run.name!r} collapses: accuracy falls from {c.best:.3f} at its best to {c.end:.3f}."
         return [Finding("warning", "collapse", text, remedy)]

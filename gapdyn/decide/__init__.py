@@ -1,5 +1,9 @@
 """From a posterior to decisions: the ceiling, what is left, what comes next. Tier 5."""
 
+from ._accuracy import Accuracy as Accuracy
+from ._accuracy import Link as Link
+from ._accuracy import accuracy as accuracy
+from ._accuracy import can_link as can_link
 from ._ceiling import Ceiling as Ceiling
 from ._ceiling import ceiling as ceiling
 from ._forecast import Forecast as Forecast

@@ -27,6 +27,7 @@ class Curves:
     ----------
     ts : (times,), the run's clock.
     u_s, u_v : (draw, times), the law with the common error of these prompts (or of new ones).
+    run_s, run_v : (draw, times), the same with what a run strays from its law: where the run itself is.
     rep_s, rep_v : (draw, times), the same with independent and excess noise: what a measurement would show.
     ok : (draw,), whether the solve succeeded.
     """
@@ -34,6 +35,8 @@ class Curves:
     ts: np.ndarray
     u_s: np.ndarray
     u_v: np.ndarray
+    run_s: np.ndarray
+    run_v: np.ndarray
     rep_s: np.ndarray
     rep_v: np.ndarray
     ok: np.ndarray
@@ -102,7 +105,7 @@ def _curves(
         centre = errors.centre()
         if path is not None and not model.wanders:
             errors = errors.without_strays()
-        return centre, carried + errors.measured_from(chance.noise, chance.chi2), trajectory.ok
+        return centre, centre + carried, carried + errors.measured_from(chance.noise, chance.chi2), trajectory.ok
 
     return jax.vmap(one)(values, chance)
 
@@ -136,9 +139,9 @@ def curves(
     route = model.plan(at.ts if path is None else path.obs.ts, at)
     chance = _Chance.of(key, count, len(at.ts), standard.get("nu"), path is not None)
     shares = jnp.asarray(_PROMPTS[prompts], float)
-    mean, rep, ok = _curves(model, route, standard, at, shares, path, jax.tree.map(jnp.asarray, chance))
-    mean, rep = (np.asarray(x, np.float64)[:, : len(ts)] for x in (mean, rep))
-    parts = [scale.origin + scale.size * a[:, :, i] for a in (mean, rep) for i in (0, 1)]
+    *found, ok = _curves(model, route, standard, at, shares, path, jax.tree.map(jnp.asarray, chance))
+    arrays = (np.asarray(x, np.float64)[:, : len(ts)] for x in found)
+    parts = [scale.origin + scale.size * a[:, :, i] for a in arrays for i in (0, 1)]
     return Curves(ts, *parts, ok=np.asarray(ok))
 
 

@@ -6,6 +6,7 @@ by itself.
 
 from __future__ import annotations
 
+from ._accuracy import accuracy as accuracy
 from ._backtest import backtest as backtest
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence

@@ -124,9 +124,8 @@ def _solved(curves: Curves) -> Curves:
     """The draws whose solve succeeded; at least one."""
     if not curves.ok.any():
         raise InputError("no draw of this fit could be solved at these times. Give an earlier `until`.")
-    return dataclasses.replace(
-        curves, **{n: getattr(curves, n)[curves.ok] for n in ("u_s", "u_v", "rep_s", "rep_v", "ok")}
-    )
+    draws = {f.name: getattr(curves, f.name)[curves.ok] for f in dataclasses.fields(curves) if f.name != "ts"}
+    return dataclasses.replace(curves, **draws)
 
 
 def _series(ax: Axes, run: Run, curves: Curves, size: Size, level: float, one: str | None) -> tuple[list, list[str]]:

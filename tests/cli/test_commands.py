@@ -67,8 +67,8 @@ def test_fit_prints_one_json_object(fitted: tuple[Path, subprocess.CompletedProc
     _, done = fitted
     assert done.returncode == 0, done.stderr
     report = strict(done.stdout)
-    asked = {"run", "law", "engine", "route", "ceiling", "parameters", "checks", "findings", "seconds"}
-    assert set(report) == asked | {"provenance"}
+    asked = {"run", "law", "engine", "route", "ceiling", "accuracy", "parameters", "checks", "findings"}
+    assert set(report) == asked | {"seconds", "provenance"}
     names = (report["run"], report["law"], report["engine"], report["route"])
     assert names == ("learning", "shared_rate", "quadrature", "exact")
     for name in ("u_s", "u_v", "gap"):
