@@ -57,10 +57,13 @@ if TYPE_CHECKING:
     from .inference import engines as engines
     from .inference import fit as fit
     from .inference import simulate as simulate
+    from .measurement import Measurement as Measurement
+    from .measurement import measure as measure
 
 # public name -> the package that has it
 _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
+    **dict.fromkeys(("Measurement", "measure"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest"), "criticism"),
@@ -68,7 +71,7 @@ _HOME = {
     **dict.fromkeys(("prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Ceiling", "Forecast", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")
+_PACKAGES = ("data", "measurement", "dynamics", "inference", "criticism", "decide", "plots", "cli")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""From a posterior to decisions: the ceiling, what is left, what comes next. Tier 5."""
+"""From a posterior to decisions: the ceiling, what is left, what comes next. Tier 6."""
 
 from ._ceiling import Ceiling as Ceiling
 from ._ceiling import ceiling as ceiling

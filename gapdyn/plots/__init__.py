@@ -1,4 +1,4 @@
-"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 6.
+"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 7.
 
 Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them
 by itself.
