@@ -58,12 +58,20 @@ if TYPE_CHECKING:
     from .inference import fit as fit
     from .inference import simulate as simulate
     from .measurement import Measurement as Measurement
+    from .measurement import cross_verify as cross_verify
+    from .measurement import diversity as diversity
+    from .measurement import ensemble as ensemble
+    from .measurement import gv_gap as gv_gap
     from .measurement import measure as measure
+    from .measurement import pass_at_k as pass_at_k
+    from .measurement import score_correlation as score_correlation
+    from .measurement import weights as weights
 
 # public name -> the package that has it
 _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
-    **dict.fromkeys(("Measurement", "measure"), "measurement"),
+    **dict.fromkeys(("Measurement", "cross_verify", "diversity", "ensemble", "gv_gap", "measure"), "measurement"),
+    **dict.fromkeys(("pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Loo", "Progress", "backtest"), "criticism"),

@@ -84,6 +84,17 @@ class Batch:
         return [Span(int(self.checkpoint[a]), slice(a, b), slice(rows[a], rows[b]))
                 for a, b in zip(change, ends, strict=True)]  # fmt: skip
 
+    def only(self, kept: np.ndarray) -> Batch:
+        """Some of the rows, (rows,) whether; groups without any are left out."""
+        if kept.all():
+            return self
+        group = self.group[kept]
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        there = group[starts]
+        columns = {name: x[kept] for name, x in self.columns.items()}
+        answers = None if self.answers is None else self.answers.filter(kept)
+        return Batch(columns, starts, self.checkpoint[there], self.block[there], starts, answers)
+
     def add(self, rows: np.ndarray) -> np.ndarray:
         """Sum over each group: (rows, ...) -> (groups, ...)."""
         return np.add.reduceat(rows, self.starts, axis=0)

@@ -55,7 +55,7 @@ class Bootstrap:
     @classmethod
     def of(cls, counts: np.ndarray, draws: int, level: float, generator: np.random.Generator) -> Bootstrap:
         """For blocks with `counts` prompts, (checkpoints, BLOCKS)."""
-        used = np.flatnonzero(counts.sum(0) > 0)
+        used = np.flatnonzero(counts.sum(0) > 0) if counts.any() else np.zeros(1, int)
         weights = generator.multinomial(len(used), np.full(len(used), 1 / len(used)), draws)
         return cls(weights.astype(np.float32), used, level)
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .._check import InputError, choose, did_you_mean
-from .._progress import progress_bar
+from .._check import InputError, choose
 from .._random import generator, split
-from ..data._text import listing, show
-from ._batches import Batch, Scan, Scattered
+from ..data._text import show
 from ._bootstrap import Bootstrap
 from ._findings import find
+from ._fold import fold, runs_of, which_verifier
 from ._measurement import MeasuredRun, Measurement
 from ._pass_k import PassK
-from ._schema import CORRECT, SCORE, is_score
-from ._source import Part, Reading, opened
+from ._schema import CORRECT
+from ._source import Reading, opened
 from ._sweep import Sweep
 from ._uncertainty import NAMES, PAIRS, Uncertainty
 from ._verifier import Verifier
 
 SOLVERS = ("mean", "first")
 UNITS = ("nats/response", "nats/token")
-THREADS = 2
 
 
 def measure(
@@ -117,7 +114,7 @@ def measure(
 
         scan, made = fold(parts, (score,) if score else (), reducers, progress)
         clock = parts[0].clock
-    runs = _runs_of(scan)
+    runs = runs_of(scan)
     seeds = split(key, len(runs))
     measured = tuple(
         _measured(run, checkpoints, clock, unit, made, (draws, level, seed), sigma)
@@ -125,58 +122,6 @@ def measure(
     )
     found = find(measured, scan.seen, score)
     return Measurement(measured, float(sigma), solver, score, float(level), scan.seen["rows"], found)
-
-
-def fold(
-    parts: list[Part], wanted: tuple[str, ...], reducers: Callable[[], list[Any]], progress: bool | None
-) -> tuple[Scan, list[Any]]:
-    """All samples through fresh reducers (`add(batch)`), once; again from the start where prompts stand apart."""
-    rows = sum(part.rows for part in parts)
-    for scattered in (False, True):
-        with progress_bar(rows, "sorting samples" if scattered else "samples", progress) as bar:
-            scan, made = Scan(parts, wanted, bar.update), reducers()
-            try:
-                _feed(made, scan.sorted() if scattered else scan.stretches())
-            except Scattered:
-                continue
-        if not scan.checkpoints:
-            raise InputError(f"{parts[0].label}: no response has both nll and n_tokens. Were they logged?")
-        return scan, made
-    raise AssertionError
-
-
-def _feed(reducers: list[Any], batches: Iterator[Batch]) -> None:
-    """Each batch to all reducers, while the next one is read. NumPy and Polars let other threads compute meanwhile."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        busy: list[Future[None]] = []
-        for batch in batches:
-            for future in busy:
-                future.result()
-            busy = [pool.submit(reducer.add, batch) for reducer in reducers]
-        for future in busy:
-            future.result()
-
-
-def which_verifier(parts: list[Part], verifier: str | None) -> str | None:
-    """The column of scores that was asked for, or the only one."""
-    there = [n for n in parts[0].names if is_score(n) and all(n in part.names for part in parts)]
-    if verifier is None:
-        if len(there) > 1 and SCORE.name not in there:
-            other = show(there[0].removeprefix("score_"))
-            raise InputError(f"there are several verifiers: {listing(there)}. Choose one, such as verifier={other}.")
-        return SCORE.name if SCORE.name in there else there[0] if there else None
-    for column in (verifier, f"{SCORE.name}_{verifier}"):
-        if column in there:
-            return column
-    raise InputError(f"there is no verifier {show(verifier)}. {did_you_mean(str(verifier), there)}")
-
-
-def _runs_of(scan: Scan) -> dict[str, list[tuple[float, int]]]:
-    """run -> its checkpoints (t, index), by time."""
-    runs: dict[str, list[tuple[float, int]]] = {}
-    for (run, t), index in scan.checkpoints.items():
-        runs.setdefault(run, []).append((t, index))
-    return {run: sorted(checkpoints) for run, checkpoints in runs.items()}
 
 
 def _measured(

@@ -27,8 +27,9 @@ class Sums:
             self._sums[checkpoint] = part if old is None else old + part
 
     def of(self, checkpoints: list[int]) -> np.ndarray:
-        """(checkpoints, BLOCKS, width)."""
-        return np.stack([self._sums[c] for c in checkpoints])
+        """(checkpoints, BLOCKS, width); 0 where nothing was added."""
+        nothing = np.zeros((Blocks.MOST, self.width))
+        return np.stack([self._sums.get(c, nothing) for c in checkpoints])
 
 
 class Moments:
