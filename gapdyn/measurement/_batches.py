@@ -76,6 +76,11 @@ class Batch:
         return np.repeat(np.arange(len(self.starts)), self.sizes)
 
     @cached_property
+    def per_token(self) -> np.ndarray:
+        """(rows,) uncertainty per token."""
+        return self.columns[NLL.name] / self.columns[N_TOKENS.name]
+
+    @cached_property
     def spans(self) -> list[Span]:
         """The checkpoints here: each has a stretch of its own."""
         change = np.flatnonzero(np.diff(self.checkpoint, prepend=-1))
@@ -250,8 +255,3 @@ def _repeated(frame: pl.DataFrame, row: int) -> InputError:
     run, t, prompt, sample = (frame[n][row] for n in (*KEYS, SAMPLE.name))
     seen = f"run {show(run)}, time {t:g}: sample {show(sample)} of prompt {show(prompt)} comes twice"
     return InputError(f"{seen}. Drop the repeated rows, or number the samples of a prompt.")
-
-
-def tokens(batch: Batch) -> np.ndarray:
-    """(rows,) uncertainty per token."""
-    return batch.columns[NLL.name] / batch.columns[N_TOKENS.name]

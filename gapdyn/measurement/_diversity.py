@@ -129,7 +129,7 @@ class _Answers:
         majority = found["majority"].to_numpy()
         values[at, 4] = np.nan_to_num(majority)
         values[at, 5] = np.isfinite(majority)
-        self.sums.add(batch, values)
+        self.sums.add(batch, values.T)
 
 
 def _means(s: np.ndarray) -> np.ndarray:

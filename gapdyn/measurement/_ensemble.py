@@ -195,16 +195,16 @@ class _Products:
 
     def add(self, batch: Batch) -> None:
         x = np.column_stack([batch.columns[s] for s in self.scores]) - 0.5  # about the middle: less cancels
-        known = np.isfinite(x).all(1)
-        x = np.where(known[:, None], x, 0.0)
+        known = np.isfinite(x).all(axis=1, keepdims=True)
+        x = np.where(known, x, 0.0)
         products = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
         rows = np.column_stack([known, x, products])
-        correct = batch.columns[CORRECT.name]
-        masks = (correct == 1, correct == 0, np.isnan(correct))
-        self.sums.add(batch, np.hstack([batch.add(rows * mask[:, None]) for mask in masks]))
+        correct = batch.columns[CORRECT.name][:, None]
+        kinds = (rows * kind for kind in (correct == 1, correct == 0, np.isnan(correct)))
+        self.sums.add(batch, np.hstack([batch.add(kind) for kind in kinds]).T)
 
     def all(self, s: np.ndarray) -> np.ndarray:
-        return self._corr([sum(np.split(s, 3, axis=-1))])
+        return self._corr([s.reshape(*s.shape[:-1], 3, self.kind).sum(-2)])
 
     def given(self, s: np.ndarray) -> np.ndarray:
         return self._corr(np.split(s, 3, axis=-1)[:2])

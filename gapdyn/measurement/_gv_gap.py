@@ -141,7 +141,7 @@ class _Gap:
         self.identity_error = max(self.identity_error, float(np.abs(error).max()))
         done = j >= 1
         relative = np.where(done, 0.0, gap / np.where(done, 1.0, 1 - j))
-        self.sums.add(batch, np.column_stack([np.ones(len(n)), gap, relative, j, some, done]))
+        self.sums.add(batch, np.stack([np.ones(len(n)), gap, relative, j, some, done]))
 
     def result(self, runs: dict[str, list[tuple[float, int]]], draws: int, level: float, key: Any) -> GvGap:
         measured = []

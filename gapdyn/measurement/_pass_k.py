@@ -48,7 +48,7 @@ class PassK:
         n, c = np.divmod(pairs, n.max() + 1)
         table = np.column_stack([pass_at_k(n, c, k) for k in KS])
         known = np.isfinite(table)
-        self.sums.add(batch, np.hstack([np.where(known, table, 0.0), known])[which])
+        self.sums.add(batch, np.hstack([np.where(known, table, 0.0), known]).T[:, which])
 
     def result(self, checkpoints: list[int], bootstrap: Bootstrap) -> tuple[tuple[int, ...], Estimate]:
         """The k that any prompt has samples for, and pass@k, an `Estimate` of (checkpoints, ks)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from ._batches import Batch
 from ._blocks import Blocks
@@ -17,14 +16,12 @@ class Sums:
         self._sums: dict[int, np.ndarray] = {}
 
     def add(self, batch: Batch, values: np.ndarray) -> None:
-        """Add (groups, width), finite."""
+        """Add (width, groups), finite."""
         for checkpoint, groups, _ in batch.spans:
             block = batch.block[groups]
-            one = np.ones(len(block))
-            dealing = sparse.csr_matrix((one, (block, np.arange(len(block)))), (Blocks.MOST, len(block)))
-            part = dealing @ values[groups]
-            old = self._sums.get(checkpoint)
-            self._sums[checkpoint] = part if old is None else old + part
+            sums = self._sums.setdefault(checkpoint, np.zeros((Blocks.MOST, self.width)))
+            for i, row in enumerate(values):
+                sums[:, i] += np.bincount(block, row[groups], Blocks.MOST)
 
     def of(self, checkpoints: list[int]) -> np.ndarray:
         """(checkpoints, BLOCKS, width); 0 where nothing was added."""
@@ -43,9 +40,9 @@ class Moments:
         self._parts: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def add(self, batch: Batch, values: np.ndarray) -> None:
-        """Add (groups, K), NaN where not measured."""
+        """Add (K, groups), NaN where not measured."""
         for checkpoint, groups, _ in batch.spans:
-            new = _moments(values[groups])
+            new = _moments(values[:, groups].T)
             old = self._parts.get(checkpoint)
             self._parts[checkpoint] = new if old is None else _merged(old, new)
 

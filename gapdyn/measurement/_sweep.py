@@ -35,21 +35,23 @@ class Sweep:
         score, correct = batch.columns[self.verifier], batch.columns[CORRECT.name]
         known = np.isfinite(score) & np.isfinite(correct)
         n, groups = len(self.taus), len(batch.starts)
-        place = batch.group * n + (n - 1 - self._reached(score))  # from the highest threshold down
+        place = (n - 1 - self._reached(score)) * groups + batch.group  # from the highest threshold down
         if not known.all():
             place, correct = place[known], correct[known]
-        kept = np.cumsum(np.bincount(place, minlength=groups * n).reshape(groups, n), axis=1, dtype=float)
-        right = np.cumsum(np.bincount(place, correct, groups * n).reshape(groups, n), axis=1)
-        values = np.empty((groups, self.sums.width))
-        some, j, gap, relative, covered = np.split(values, (1, 2, 2 + n, 2 + 2 * n), axis=1)
-        graded = kept[:, -1:]
-        np.greater(graded, 0, out=some)
-        np.divide(right[:, -1:], np.maximum(graded, 1), out=j)
-        np.greater(kept, 0, out=covered)
-        np.divide(right, np.maximum(kept, 1), out=gap)
-        gap -= j
-        gap *= covered
-        np.divide(gap, np.where(j < 1, 1 - j, np.inf), out=relative)
+        kept = np.bincount(place, minlength=groups * n).reshape(n, groups)
+        right = np.bincount(place, correct, groups * n).reshape(n, groups)
+        for i in range(1, n):
+            kept[i] += kept[i - 1]
+            right[i] += right[i - 1]
+        j = right[-1] / np.maximum(kept[-1], 1)
+        left = np.where(j < 1, 1 - j, np.inf)
+        values = np.empty((self.sums.width, groups))
+        values[0], values[1] = kept[-1] > 0, j
+        for i in range(n):  # thresholds from the lowest up again
+            count = kept[n - 1 - i]
+            covered = count > 0
+            gap = (right[n - 1 - i] / np.maximum(count, 1) - j) * covered
+            values[2 + i], values[2 + n + i], values[2 + 2 * n + i] = gap, gap / left, covered
         self.sums.add(batch, values)
 
     def _reached(self, score: np.ndarray) -> np.ndarray:
@@ -66,10 +68,6 @@ class Sweep:
         sums = self.sums.of(checkpoints)
         n = len(self.taus)
         prompts = sums[..., 0].sum(1)
-        # thresholds from the lowest up again
-        sums = np.concatenate(
-            [sums[..., :2], *(sums[..., 2 + i * n : 2 + (i + 1) * n][..., ::-1] for i in range(3))], -1
-        )
         every = bootstrap.estimate(sums[..., : 2 + 2 * n], _kinds)
         with np.errstate(invalid="ignore", divide="ignore"):
             covered = sums[..., -n:].sum(1) / prompts[:, None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._batches import Batch, tokens
+from ._batches import Batch
 from ._schema import CORRECT, N_TOKENS, NLL
 from ._sums import Moments, Sums
 
@@ -33,13 +33,13 @@ class Uncertainty:
         known = np.isfinite(values)
         graded = np.isfinite(batch.columns[CORRECT.name])
         graded = graded[batch.first].astype(float) if self.solver == "first" else batch.add(graded.astype(float))
-        self.sums.add(batch, np.column_stack([np.where(known, values, 0.0), known, graded]))
-        self.moments.add(batch, values[:, : len(PAIRS)])
+        self.sums.add(batch, np.vstack([np.where(known, values, 0.0), known, graded]))
+        self.moments.add(batch, values[: len(PAIRS)])
 
     def _values(self, batch: Batch) -> np.ndarray:
-        """(groups, NAMES), NaN where not measured."""
-        kinds = (NLL.name, "", N_TOKENS.name, CORRECT.name)
-        rows = [batch.columns[kind] if kind else tokens(batch) for kind in kinds]
+        """(NAMES, groups), NaN where not measured."""
+        nll, length, correct = (batch.columns[name] for name in (NLL.name, N_TOKENS.name, CORRECT.name))
+        rows = [nll, batch.per_token, length, correct]
         groups = len(batch.starts)
         solver = [x[batch.first] if self.solver == "first" else mean(batch, x) for x in rows]
         best = [np.full(groups, np.nan) for _ in rows]
@@ -49,11 +49,10 @@ class Uncertainty:
             scored = row >= 0
             best = [np.where(scored, x[row], np.nan) for x in rows]
             fallback = np.where(scored, failed, np.nan)
-        correct = batch.columns[CORRECT.name]
         passed = np.maximum.reduceat(np.where(np.isnan(correct), -1.0, correct), batch.starts)
         passed = np.where(passed < 0, np.nan, passed)
         every = [x for pair in zip(solver, best, strict=True) for x in pair]
-        return np.column_stack([*every, fallback, passed, batch.sizes])
+        return np.stack([*every, fallback, passed, batch.sizes])
 
 
 def mean(batch: Batch, rows: np.ndarray) -> np.ndarray:
@@ -68,7 +67,7 @@ def mean(batch: Batch, rows: np.ndarray) -> np.ndarray:
 
 def pick(batch: Batch, score: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Row of the best response of each group, (groups,), -1 where none has a score; and whether none passed sigma."""
-    per_token = tokens(batch)
+    per_token = batch.per_token
     filled = np.where(np.isnan(score), -1.0, score)
     cost = np.where(filled >= sigma, per_token, np.inf)
     least = np.minimum.reduceat(cost, batch.starts)

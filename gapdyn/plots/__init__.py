@@ -9,6 +9,11 @@ from __future__ import annotations
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence
 from ._family import family as family
+from ._measured import gap_by_threshold as gap_by_threshold
+from ._measured import length_uncertainty as length_uncertainty
+from ._measured import pass_k as pass_k
+from ._measured import reliability as reliability
+from ._measured import score_correlation as score_correlation
 from ._over_laws import ceilings as ceilings
 from ._pairs import pairs as pairs
 from ._phase import phase as phase
