@@ -26,9 +26,11 @@ class Verifier:
         self.verifier, self.sigma = verifier, sigma
         self._bins: dict[int, _Bins] = {}
         self._blocks: dict[int, np.ndarray] = {}
+        self._scores: dict[int, np.ndarray] = {}  # sums of them in each of the ten bins
         self._waiting: dict[int, list[tuple[np.ndarray, ...]]] = {}
-        # of a block: right, wrong, passed and right, passed and wrong, squared errors, then the bins
-        self.width = 5 + 3 * BINS + 2 * COARSE
+        # of a block: failed and wrong, failed and right, passed and wrong, passed and right, squared errors; then wrong
+        # and right responses of each bin
+        self.width = 5 + 2 * BINS + 2 * COARSE
 
     def add(self, batch: Batch) -> None:
         """Take in a batch."""
@@ -50,19 +52,18 @@ class Verifier:
         new = tuple(np.concatenate(x) for x in zip(*self._waiting.pop(checkpoint), strict=True))
         self._bins[checkpoint] = _Bins(new[0])
         self._blocks[checkpoint] = np.zeros((Blocks.MOST, self.width))
+        self._scores[checkpoint] = np.zeros(BINS)
         return new
 
     def _count(self, checkpoint: int, score: np.ndarray, correct: np.ndarray, block: np.ndarray) -> None:
         sums, right = self._blocks[checkpoint], correct.astype(np.int64)
-        coarse = right * COARSE + self._bins[checkpoint].add(score, right)
-        sums[:, -2 * COARSE :] += _counts(block, coarse, 2 * COARSE)
+        passed = (score >= self.sigma).astype(np.int64)
+        sums[:, :4] += _counts(block, 2 * passed + right, 4)
+        sums[:, 4] += np.bincount(block, (score - correct) ** 2, Blocks.MOST)
         tenth = np.minimum((score * BINS).astype(np.int64), BINS - 1)
-        for i, weight in enumerate((None, score, correct)):
-            sums[:, 5 + i * BINS : 5 + (i + 1) * BINS] += _counts(block, tenth, BINS, weight)
-        passed = score >= self.sigma
-        columns = (right == 1, right == 0, passed & (right == 1), passed & (right == 0), (score - correct) ** 2)
-        for i, weight in enumerate(columns):
-            sums[:, i] += np.bincount(block, weight, Blocks.MOST)
+        sums[:, 5 : 5 + 2 * BINS] += _counts(block, BINS * right + tenth, 2 * BINS)
+        sums[:, -2 * COARSE :] += _counts(block, COARSE * right + self._bins[checkpoint].add(score, right), 2 * COARSE)
+        self._scores[checkpoint] += np.bincount(tenth, score, BINS)
 
     def rates(self, checkpoints: list[int], bootstrap: Bootstrap) -> dict[str, Estimate]:
         """`RATES` at the threshold sigma, and `auc`."""
@@ -77,11 +78,12 @@ class Verifier:
 
     def reliability(self, checkpoints: list[int], bootstrap: Bootstrap) -> Reliability:
         """The reliability curve."""
-        sums = self._of(checkpoints)[..., 5 : 5 + 3 * BINS]
+        sums = self._of(checkpoints)[..., 5 : 5 + 2 * BINS]
+        total = sums.sum(1)
+        count = total[:, :BINS] + total[:, BINS:]
         with np.errstate(invalid="ignore", divide="ignore"):
-            total = sums.sum(1)
-            mean_score = total[:, BINS : 2 * BINS] / total[:, :BINS]
-        return Reliability(total[:, :BINS], mean_score, bootstrap.estimate(sums, _right_by_bin))
+            mean_score = np.stack([self._scores[c] for c in checkpoints]) / count
+        return Reliability(count, mean_score, bootstrap.estimate(sums, _right_by_bin))
 
     def _of(self, checkpoints: list[int]) -> np.ndarray:
         for checkpoint in self._waiting.keys() & set(checkpoints):
@@ -133,13 +135,14 @@ class _Bins:
         return self.coarse[place]
 
 
-def _counts(block: np.ndarray, place: np.ndarray, bins: int, weight: np.ndarray | None = None) -> np.ndarray:
+def _counts(block: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
     """(BLOCKS, bins)."""
-    return np.bincount(block * bins + place, weight, Blocks.MOST * bins).reshape(Blocks.MOST, bins)
+    return np.bincount(block * bins + place, minlength=Blocks.MOST * bins).reshape(Blocks.MOST, bins)
 
 
 def _rates(s: np.ndarray) -> np.ndarray:
-    right, wrong, true, false, squares = (s[..., i] for i in range(5))
+    missed_wrong, missed_right, false, true, squares = (s[..., i] for i in range(5))
+    right, wrong = missed_right + true, missed_wrong + false
     tpr, fpr = true / right, false / wrong
     return np.stack([tpr, fpr, tpr - fpr, squares / (right + wrong)], -1)
 
@@ -149,4 +152,4 @@ def _coarse_auc(s: np.ndarray) -> np.ndarray:
 
 
 def _right_by_bin(s: np.ndarray) -> np.ndarray:
-    return s[..., 2 * BINS :] / s[..., :BINS]
+    return s[..., BINS:] / (s[..., :BINS] + s[..., BINS:])
