@@ -54,14 +54,14 @@ class Bootstrap:
 
     @classmethod
     def of(cls, counts: np.ndarray, draws: int, level: float, generator: np.random.Generator) -> Bootstrap:
-        """For blocks with `counts` prompts, (checkpoints, BLOCKS)."""
+        """For blocks with `counts` prompts, (checkpoints, blocks)."""
         used = np.flatnonzero(counts.sum(0) > 0) if counts.any() else np.zeros(1, int)
         weights = generator.multinomial(len(used), np.full(len(used), 1 / len(used)), draws)
         return cls(weights.astype(np.float32), used, level)
 
     def estimate(self, sums: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """The estimate of `of`, a function of sums over prompts (..., width) -> (..., K), from (checkpoints,
-        BLOCKS, width).
+        blocks, width).
         """
         tail = (1 - self.level) / 2
         rows = []

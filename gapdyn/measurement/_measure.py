@@ -199,7 +199,7 @@ def _in_unit(found: dict[str, Any], unit: str) -> dict[str, Any]:
 
 
 def _error_corr(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(n, n) correlations of the errors of means at different checkpoints, from (n, BLOCKS) sums and counts.
+    """(n, n) correlations of the errors of means at different checkpoints, from (n, blocks) sums and counts.
 
     The error of a mean is the sum over blocks of prompts of what each adds to it.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ._batches import Batch
-from ._blocks import Blocks
 
 
 class Sums:
@@ -19,14 +18,31 @@ class Sums:
         """Add (width, groups), finite."""
         for checkpoint, groups, _ in batch.spans:
             block = batch.block[groups]
-            sums = self._sums.setdefault(checkpoint, np.zeros((Blocks.MOST, self.width)))
+            sums = high_enough(self._sums, checkpoint, block, self.width)
             for i, row in enumerate(values):
-                sums[:, i] += np.bincount(block, row[groups], Blocks.MOST)
+                sums[:, i] += np.bincount(block, row[groups], len(sums))
 
     def of(self, checkpoints: list[int]) -> np.ndarray:
-        """(checkpoints, BLOCKS, width); 0 where nothing was added."""
-        nothing = np.zeros((Blocks.MOST, self.width))
-        return np.stack([self._sums.get(c, nothing) for c in checkpoints])
+        """(checkpoints, blocks, width); 0 where nothing was added."""
+        return stacked(self._sums, checkpoints, self.width)
+
+
+def high_enough(sums: dict[int, np.ndarray], checkpoint: int, block: np.ndarray, width: int) -> np.ndarray:
+    """The sums of a checkpoint, (blocks, width), grown to hold every block here: few prompts take little memory."""
+    old = sums.get(checkpoint, np.zeros((0, width)))
+    height = int(block.max(initial=-1)) + 1
+    if height > len(old):
+        sums[checkpoint] = np.vstack([old, np.zeros((height - len(old), width))])
+    return sums.setdefault(checkpoint, old)
+
+
+def stacked(sums: dict[int, np.ndarray], checkpoints: list[int], width: int) -> np.ndarray:
+    """(checkpoints, blocks, width), 0 where nothing was added."""
+    found = [sums.get(c, np.zeros((0, width))) for c in checkpoints]
+    whole = np.zeros((len(found), max(1, *map(len, found)), width))
+    for row, part in zip(whole, found, strict=True):
+        row[: len(part)] = part
+    return whole
 
 
 class Moments:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ._batches import Batch
-from ._blocks import Blocks
 from ._bootstrap import Bootstrap, Estimate
 from ._schema import CORRECT
 from ._sums import Sums
@@ -126,11 +125,11 @@ def _kinds(s: np.ndarray) -> np.ndarray:
 
 
 def _best(blocks: np.ndarray, taus: np.ndarray) -> tuple[float, float]:
-    """(best threshold, cross-validated gap) from (BLOCKS, width)."""
+    """(best threshold, cross-validated gap) from (blocks, width)."""
     gaps, prompts = blocks[:, 2 : 2 + len(taus)], blocks[:, 0]
     if not prompts.sum():
         return np.nan, np.nan
-    fold = np.arange(Blocks.MOST) % FOLDS
+    fold = np.arange(len(blocks)) % FOLDS
     total = 0.0
     for f in range(FOLDS):
         mine = fold == f

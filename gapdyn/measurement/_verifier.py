@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ._batches import Batch
-from ._blocks import Blocks
 from ._bootstrap import Bootstrap, Estimate
 from ._schema import CORRECT
+from ._sums import high_enough, stacked
 
 FINE, COARSE = 2**13, 32
 BINS = 10  # of the reliability curve
@@ -51,18 +51,19 @@ class Verifier:
         """Make the bins of a checkpoint from what waited for them, which is returned."""
         new = tuple(np.concatenate(x) for x in zip(*self._waiting.pop(checkpoint), strict=True))
         self._bins[checkpoint] = _Bins(new[0])
-        self._blocks[checkpoint] = np.zeros((Blocks.MOST, self.width))
         self._scores[checkpoint] = np.zeros(BINS)
         return new
 
     def _count(self, checkpoint: int, score: np.ndarray, correct: np.ndarray, block: np.ndarray) -> None:
-        sums, right = self._blocks[checkpoint], correct.astype(np.int64)
+        sums = high_enough(self._blocks, checkpoint, block, self.width)
+        height, right = len(sums), correct.astype(np.int64)
         passed = (score >= self.sigma).astype(np.int64)
-        sums[:, :4] += _counts(block, 2 * passed + right, 4)
-        sums[:, 4] += np.bincount(block, (score - correct) ** 2, Blocks.MOST)
+        sums[:, :4] += _counts(block, 2 * passed + right, height, 4)
+        sums[:, 4] += np.bincount(block, (score - correct) ** 2, height)
         tenth = np.minimum((score * BINS).astype(np.int64), BINS - 1)
-        sums[:, 5 : 5 + 2 * BINS] += _counts(block, BINS * right + tenth, 2 * BINS)
-        sums[:, -2 * COARSE :] += _counts(block, COARSE * right + self._bins[checkpoint].add(score, right), 2 * COARSE)
+        sums[:, 5 : 5 + 2 * BINS] += _counts(block, BINS * right + tenth, height, 2 * BINS)
+        coarse = COARSE * right + self._bins[checkpoint].add(score, right)
+        sums[:, -2 * COARSE :] += _counts(block, coarse, height, 2 * COARSE)
         self._scores[checkpoint] += np.bincount(tenth, score, BINS)
 
     def rates(self, checkpoints: list[int], bootstrap: Bootstrap) -> dict[str, Estimate]:
@@ -88,7 +89,7 @@ class Verifier:
     def _of(self, checkpoints: list[int]) -> np.ndarray:
         for checkpoint in self._waiting.keys() & set(checkpoints):
             self._count(checkpoint, *self._open(checkpoint))
-        return np.stack([self._blocks[c] for c in checkpoints])
+        return stacked(self._blocks, checkpoints, self.width)
 
 
 class Reliability:
@@ -135,9 +136,9 @@ class _Bins:
         return self.coarse[place]
 
 
-def _counts(block: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
-    """(BLOCKS, bins)."""
-    return np.bincount(block * bins + place, minlength=Blocks.MOST * bins).reshape(Blocks.MOST, bins)
+def _counts(block: np.ndarray, place: np.ndarray, blocks: int, bins: int) -> np.ndarray:
+    """(blocks, bins)."""
+    return np.bincount(block * bins + place, minlength=blocks * bins).reshape(blocks, bins)
 
 
 def _rates(s: np.ndarray) -> np.ndarray:
