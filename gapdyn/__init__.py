@@ -61,10 +61,21 @@ if TYPE_CHECKING:
     from .inference import engines as engines
     from .inference import fit as fit
     from .inference import simulate as simulate
+    from .measurement import Measurement as Measurement
+    from .measurement import cross_verify as cross_verify
+    from .measurement import diversity as diversity
+    from .measurement import ensemble as ensemble
+    from .measurement import gv_gap as gv_gap
+    from .measurement import measure as measure
+    from .measurement import pass_at_k as pass_at_k
+    from .measurement import score_correlation as score_correlation
+    from .measurement import weights as weights
 
 # public name -> the package that has it
 _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
+    **dict.fromkeys(("Measurement", "cross_verify", "diversity", "ensemble", "gv_gap", "measure"), "measurement"),
+    **dict.fromkeys(("pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
@@ -72,7 +83,7 @@ _HOME = {
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "dynamics", "inference", "criticism", "decide", "plots", "cli")
+_PACKAGES = ("data", "measurement", "dynamics", "inference", "criticism", "decide", "plots", "cli")
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,9 @@ def test_benchmark_runs(script):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["first_run.py", "solve.py", "cold_start.py", "posterior.py", "backtest.py"])
+@pytest.mark.parametrize(
+    "script", ["first_run.py", "solve.py", "cold_start.py", "posterior.py", "backtest.py", "measure.py"]
+)
 def test_long_benchmark_runs(script):
     run_benchmark([script, "--quick"])
 
@@ -34,11 +36,12 @@ def test_readme_shows_the_stored_results():
     import backtest
     import coverage
     import first_run
+    import measure
     import posterior
     import solve
 
     readme = (ROOT / "README.md").read_text()
-    for module in (first_run, coverage, solve, posterior, backtest):
+    for module in (first_run, coverage, solve, posterior, backtest, measure):
         name = module.__name__
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme

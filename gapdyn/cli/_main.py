@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "simulate":
         from ._simulate import run
+    elif arguments.command == "measure":
+        from ._measure import run
     elif arguments.command == "forecast":
         from ._forecast import run
     elif arguments.command == "backtest":

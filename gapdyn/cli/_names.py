@@ -23,3 +23,4 @@ EXCESSES = ("shared", "separate")
 RESIDUALS = ("independent", "wander")
 CLOCKS = ("epoch", "round", "step", "token", "lr")
 UNITS = ("nats/response", "nats/token", "arbitrary")
+SOLVERS = ("mean", "first")  # of `gapdyn measure`

@@ -19,6 +19,7 @@ from ._names import (
     RESIDUALS,
     ROUTES,
     SCHEDULES,
+    SOLVERS,
     UNITS,
 )
 from ._values import (
@@ -153,6 +154,7 @@ def build() -> argparse.ArgumentParser:
     laws.add_argument("name", type=text, nargs="?", metavar="NAME", help="a law, curve or forcing, in full")
     _add_json(laws)
 
+    _add_measure(add("measure", "samples to a run: uncertainties, accuracies and gaps, with standard errors"))
     _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
 
@@ -163,6 +165,30 @@ def _add_rivals(parser: argparse.ArgumentParser) -> None:
         "--law", type=several_of("law", (*LAWS, *CURVES)), default="all", metavar="NAME[,..]", help=which
     )
     _add_seed(parser, 0)
+    _add_json(parser)
+
+
+def _add_measure(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, kind: Any, purpose: str, **more: Any) -> None:
+        parser.add_argument(name, type=kind, help=purpose, **more)
+
+    kinds = "tables of samples, one row per response (.parquet, .jsonl, .csv, .tsv), or dataset:NAME"
+    add("files", text, kinds, nargs="+", metavar="FILE")
+    add("--sigma", number(0, 1), f"score that the best of N must have {_DEFAULT}", default=0.5, metavar="S")
+    which = f"the solver's response: the {_or(SOLVERS)} of a prompt's samples {_DEFAULT}"
+    add("--solver", one_of("solver", SOLVERS), which, default=SOLVERS[0])
+    add("--unit", one_of("unit", UNITS[:2]), f"{_or(UNITS[:2])} {_DEFAULT}", default=UNITS[0])
+    add("--verifier", text, "whose scores: score (default), or the NAME of a column score_NAME", metavar="NAME")
+    add("--t", text, f"time column, if not t, {_or(CLOCKS)}", metavar="COLUMN")
+    add("--clock", one_of("clock", CLOCKS), f"what the time counts: {_or(CLOCKS)}")
+    mapped = "which column is what: nll=neg_logprob; may be repeated"
+    add("--column", assignment, mapped, action=Named, default={}, metavar="NAME=COLUMN")
+    add("--name", text, "name of the run, where no column names it (default the file's); files of one name are one run")
+    add("--draws", count(100, 100_000), f"draws of the bootstrap over prompts {_DEFAULT}", default=1000, metavar="N")
+    add("--level", number(0.5, 0.999), f"of the intervals {_DEFAULT}", default=0.9, metavar="P")
+    _add_seed(parser, 0)
+    add("--out", text, "also write the run there: .csv, .tsv, .jsonl or .parquet", metavar="FILE")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     _add_json(parser)
 
 

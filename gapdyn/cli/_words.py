@@ -50,7 +50,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"{_FREE}overwrite=True", "--overwrite"),
     (rf"{_FREE}columns=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _column),
     (r", or use read_fleet", ""),
-    (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise)=(?P<value>{_TEXT})", _option),
+    (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise|verifier)=(?P<value>{_TEXT})", _option),
     (r"\bLeave out run=", "Leave out --run"),
     (r": columns maps ", ": --column maps "),
     (r"^columns maps ", "--column maps "),

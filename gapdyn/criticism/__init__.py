@@ -1,4 +1,4 @@
-"""Judging a model by what it predicts. Tier 4."""
+"""Judging a model by what it predicts. Tier 5."""
 
 from ._backtest import Backtest as Backtest
 from ._backtest import Origin as Origin

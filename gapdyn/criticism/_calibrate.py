@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
+from .._progress import progress_bar
 from .._random import generator, split
 from ..data import Run
 from ..dynamics import LawSpec
@@ -23,7 +24,6 @@ from ..inference._fit import posterior
 from ..inference._model import measured_anew, prepare
 from ..inference._predict import curves
 from ..inference._prior_predictive import draws_of_prior
-from ..inference._progress import progress_bar
 from ..inference.engines import as_engine
 
 DRAWS = 99  # of each posterior, thinned: ranks from 0 to 99

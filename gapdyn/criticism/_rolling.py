@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
+from .._progress import progress_bar
 from .._random import split
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Finding, Fit, Likelihood, fit
 from ..inference._ahead import Ahead, ahead
-from ..inference._progress import progress_bar
 from ..inference.engines import Auto
 from ..inference.engines._exploring import COVERED
 from ..inference.engines._pareto import smooth

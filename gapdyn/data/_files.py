@@ -60,26 +60,42 @@ def read_bytes(location: Location) -> bytes:
         If the file is missing, a folder, not readable, empty, or if its gzip stream is broken.
     """
     path = location.path
+    require_file(path)
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{path}: is a folder, not a file. Name a file in it.")
-        if not stat.S_ISREG(mode):  # a pipe would wait for ever
-            raise InputError(f"{path}: is not a regular file. Save the log to a file first.")
         data = path.read_bytes()
         raw = gzip.decompress(data) if location.zipped else data
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file. Check the path; the working folder is {_folder()}.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: broken gzip file: {error}. Copy or compress it again.") from None
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: cannot be read: {reason}. Check the path and its permissions.") from None
+        raise _unreadable(path, error) from None
     if not raw.strip():
         raise InputError(f"{path}: the file is empty. Was the run logged to another place?")
     return raw
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is not a regular file that can be looked at.
+
+    Raises
+    ------
+    InputError
+        If it is missing, a folder, a pipe, or out of reach.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file. Check the path; the working folder is {_folder()}.") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder, not a file. Name a file in it.")
+    if not stat.S_ISREG(mode):  # a pipe would wait for ever
+        raise InputError(f"{path}: is not a regular file. Save the log to a file first.")
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"{path}: cannot be read: {reason}. Check the path and its permissions.")
 
 
 def decode(path: Path, raw: bytes) -> str:

@@ -18,6 +18,8 @@ samples), `u_v`; `se_s`, `se_v` over prompts; `acc_s` over samples, `acc_v` over
 in that round. In `run.extra`: `pass_n` (share of prompts with any of the 8 samples correct), `auc` (of the
 score against correctness), `fallback` (share of prompts without a score >= 0.5), `n_prompts`, `n_samples`.
 
+Of two of them the samples are bundled too: `samples("sharpening_only")`.
+
 Examples
 --------
 >>> from gapdyn.data import datasets
@@ -29,10 +31,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .._check import choose
 from ._read import read_run
 from ._run import Run
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def names() -> tuple[str, ...]:
@@ -43,6 +49,26 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Run:
     """A bundled run by name; an unknown name is an `InputError` that lists the known ones."""
     return _ALL[choose(name, _ALL, "dataset")]()
+
+
+def sampled() -> tuple[str, ...]:
+    """Names of the bundled runs whose samples are bundled too, as `samples` takes them."""
+    return ("learning_then_sharpening", "sharpening_only")
+
+
+def samples(name: str) -> pl.DataFrame:
+    """The samples behind a bundled run: every response to its 512 evaluation prompts, 8 each, at every checkpoint.
+
+    A Polars frame of round, prompt_id, sample_id, nll, n_tokens, score, correct, as `gapdyn.measure` takes it. A name
+    without samples is an `InputError` that lists those with.
+    """
+    from importlib.resources import as_file, files
+
+    import polars as pl
+
+    choose(name, sampled(), "set of samples")
+    with as_file(files("gapdyn.data") / "bundled" / f"{name}_samples.parquet") as path:
+        return pl.read_parquet(path)
 
 
 def learning() -> Run:

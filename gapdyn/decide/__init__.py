@@ -1,4 +1,4 @@
-"""From a posterior to decisions: the ceiling, what is left, what comes next. Tier 5."""
+"""From a posterior to decisions: the ceiling, what is left, what comes next. Tier 6."""
 
 from ._accuracy import Accuracy as Accuracy
 from ._accuracy import Link as Link

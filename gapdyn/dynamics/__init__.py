@@ -1,4 +1,4 @@
-"""Laws of the solver-verifier gap: stated, solved, differentiated. Tier 2: JAX, Equinox and Diffrax."""
+"""Laws of the solver-verifier gap: stated, solved, differentiated. Tier 3: JAX, Equinox and Diffrax."""
 
 from . import curves as curves
 from . import forcings as forcings

@@ -1,8 +1,8 @@
-"""From a run to a posterior: sites, priors, likelihood, the model, engines, findings. Tier 3: NumPyro and BlackJAX."""
+"""From a run to a posterior: sites, priors, likelihood, the model, engines, findings. Tier 4: NumPyro and BlackJAX."""
 
+from .._finding import Finding as Finding
 from . import engines as engines
 from ._diagnostics import Summary as Summary
-from ._findings import Finding as Finding
 from ._fit import fit as fit
 from ._likelihood import CheckpointErrors as CheckpointErrors
 from ._likelihood import Likelihood as Likelihood

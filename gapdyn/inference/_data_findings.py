@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .._finding import Finding
 from ..data import Run
 from ..dynamics import LawSpec
-from ._findings import Finding
 
 
 def data_findings(

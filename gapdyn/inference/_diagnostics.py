@@ -10,7 +10,7 @@ import numpy as np
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
 
-from ._findings import Finding
+from .._finding import Finding
 from ._sites import is_noise
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from .._finding import Finding
 from .._random import as_seed, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ._data_findings import data_findings
 from ._diagnostics import summarise
-from ._findings import Finding
 from ._likelihood import Likelihood
 from ._model import Model, Observations, prepare
 from ._posterior import complete

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from .._check import InputError, did_you_mean
+from .._finding import Finding
 from .._random import as_seed
 from ..data import Run
 from ..dynamics import AbstractCurve, GapLaw, LawSpec
 from ._diagnostics import Summary
-from ._findings import Finding
 from ._model import Model, Observations, unit_of
 from ._predict import Curves, curves
 from ._scale import Scale

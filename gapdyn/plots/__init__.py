@@ -1,4 +1,4 @@
-"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 6.
+"""Pictures of results: a result goes in, a `matplotlib.figure.Figure` comes out. Tier 7.
 
 Figures are made without pyplot: nothing global is changed, nothing has to be closed. A notebook shows them
 by itself.
@@ -11,6 +11,11 @@ from ._backtest import backtest as backtest
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence
 from ._family import family as family
+from ._measured import gap_by_threshold as gap_by_threshold
+from ._measured import length_uncertainty as length_uncertainty
+from ._measured import pass_k as pass_k
+from ._measured import reliability as reliability
+from ._measured import score_correlation as score_correlation
 from ._over_laws import ceilings as ceilings
 from ._pairs import pairs as pairs
 from ._phase import phase as phase

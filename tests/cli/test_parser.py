@@ -24,6 +24,10 @@ def test_names_are_those_of_the_library():
     every = {**gd.laws.ALL_LAWS, **gd.curves.ALL_CURVES}
     assert tuple(n for n, make in every.items() if "length" in inspect.signature(make).parameters) == _names.IN_ROUNDS
     assert tuple(gd.engines.ALL_ENGINES) == _names.ENGINES
+    from gapdyn.measurement._measure import SOLVERS
+    from gapdyn.measurement._measure import UNITS as MEASURED_UNITS
+
+    assert (_names.SOLVERS, _names.UNITS[:2]) == (SOLVERS, MEASURED_UNITS)
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
@@ -53,6 +57,7 @@ WORDS = [
     ("pass t='epoch' with clock='step'", "pass --t epoch with --clock step"),
     ("Pass delimiter='\\t'.", "Pass --delimiter tab."),
     ("Pass delimiter=';'.", "Pass --delimiter ';'."),
+    ("Choose one, such as verifier='tf'.", "Choose one, such as --verifier tf."),
     ("prior for 'rho': Poisson is discrete", "--prior rho: Poisson is discrete"),
     ("Use route='ode' or route='auto'.", "Use --route ode or --route auto."),
     ("engine=gd.engines.NUTS(warmup=2000, draws=4000), on the command line --draws 4000.", "--draws 4000."),
@@ -99,7 +104,7 @@ def test_no_remedy_of_the_library_is_left_in_python():
 
     root = Path(gd.__file__).parent
     said = re.compile(r"(?:sort|overwrite)=True|columns=\{|gd\.[a-zA-Z.]+\([^)]*\)|(?:route|delimiter)='")
-    for package in ("data", "inference", "criticism", "decide"):
+    for package in ("data", "measurement", "inference", "criticism", "decide"):
         for path in (root / package).glob("*.py"):
             if package == "data" and path.name == "_fleet.py":
                 continue

@@ -35,6 +35,7 @@ def test_every_run_loads_and_is_complete(name):
 def test_names_are_the_files():
     folder = Path(datasets.__file__).parent / "bundled"
     assert sorted(datasets.names()) == sorted(path.stem for path in folder.glob("*.csv"))
+    assert sorted(datasets.sampled()) == sorted(p.stem.removesuffix("_samples") for p in folder.glob("*.parquet"))
 
 
 def test_unknown_name():

@@ -20,8 +20,8 @@ from blackjax.adaptation.window_adaptation import build_schedule
 from blackjax.mcmc import nuts
 
 from ..._compile import quick_jit
+from ..._progress import progress_bar
 from ..._random import as_key, generator, split
-from .._progress import progress_bar
 from ._result import Sampled
 from ._target import Target
 

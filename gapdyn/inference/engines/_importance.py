@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..._progress import progress_bar
 from ..._random import generator
-from .._progress import progress_bar
 from ._annealing import annealed
 from ._exploring import explored
 from ._mixture import Mixture, factor_of

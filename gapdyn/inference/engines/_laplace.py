@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from ..._progress import progress_bar
 from ..._random import generator
-from .._progress import progress_bar
 from ._importance import STARTS, best_starts
 from ._mixture import factor_of
 from ._newton import climb

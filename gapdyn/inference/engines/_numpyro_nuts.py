@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..._progress import progress_bar
 from ..._random import as_key
-from .._progress import progress_bar
 from ._result import Sampled
 from ._target import Target
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._finding import Finding
 from ..._random import split
 from .._diagnostics import ENOUGH, Summary, convergence_findings
-from .._findings import Finding
 from .._sites import is_noise
 from ._auto import Auto
 from ._result import Sampled

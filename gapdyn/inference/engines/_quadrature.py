@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from ..._check import InputError
+from ..._progress import progress_bar
 from ..._random import generator
-from .._progress import progress_bar
 from ._annealing import annealed
 from ._exploring import explored
 from ._result import Sampled

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._check import InputError
+from ..._finding import Finding
 from ..._random import as_seed
 from .._diagnostics import Summary, summarise
-from .._findings import Finding
 from ._passes import Pass, sample_with_care, worth
 from ._scores import SUFFIX, Scored
 from ._target import Target

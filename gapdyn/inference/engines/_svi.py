@@ -19,8 +19,8 @@ from numpyro import handlers
 from numpyro.distributions import constraints
 
 from ..._compile import quick_jit
+from ..._progress import progress_bar
 from ..._random import as_key, generator, split
-from .._progress import progress_bar
 from ._laplace import gaussian, highest, how_far_off
 from ._result import Sampled
 from ._target import Target

@@ -1,0 +1,79 @@
+"""What to know of a measurement before using it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from .._finding import Finding
+from ._measurement import MeasuredRun
+from ._schema import CORRECT
+
+FEW = 30  # prompts below which intervals over prompts are too narrow
+OFTEN = 0.2  # share of prompts without a passing score that deserves a remark
+APART = 0.25  # by which the two standard errors may differ
+
+
+def find(runs: tuple[MeasuredRun, ...], seen: Counter[str], verifier: str | None) -> tuple[Finding, ...]:
+    """Findings on the samples as they were read, and on each run."""
+    found = [*_of_rows(seen, verifier)]
+    for run in runs:
+        found += _of_run(run, verifier)
+    return tuple(found)
+
+
+def _of_rows(seen: Counter[str], verifier: str | None) -> list[Finding]:
+    found, rows = [], seen["rows"]
+
+    def add(level: str, code: str, count: int, what: str, remedy: str) -> None:
+        if count:
+            found.append(Finding(level, code, f"{count:,} of {rows:,} responses {what}.", remedy))
+
+    add("warning", "missing", seen["missing"], "have no nll or no n_tokens and were left out", "Log both.")
+    empty = "have no tokens and were left out"
+    add("warning", "zero_tokens", seen["empty"], empty, "Count the end token, or drop empty responses yourself.")
+    if verifier:
+        blank = "have no score (NaN) and cannot be picked"
+        add("warning", "no_score", seen[verifier], blank, "Score every response, or say 0 where the verifier failed.")
+    ungraded = seen[CORRECT.name]
+    if 0 < ungraded < rows:
+        add("info", "ungraded", ungraded, "are not graded", "Accuracies are over the graded ones.")
+    return found
+
+
+def _of_run(run: MeasuredRun, verifier: str | None) -> list[Finding]:
+    found = []
+    if verifier is None:
+        text = f"Run {run.name!r} has no scores, so u_v cannot be measured."
+        found.append(Finding("warning", "no_verifier", text, "Log the verifier's score of each response as score."))
+    fewest = int(run.n_prompts.min())
+    if fewest < FEW:
+        text = f"Run {run.name!r} has {fewest} prompts at a checkpoint: intervals over so few prompts are too narrow."
+        found.append(Finding("warning", "few_prompts", text, f"Sample {FEW} prompts or more."))
+    if len(set(run.n_prompts.tolist())) > 1:
+        text = f"Checkpoints of run {run.name!r} have {fewest} to {int(run.n_prompts.max())} prompts."
+        found.append(Finding("info", "prompts_differ", text, "Sample the same prompts at every checkpoint."))
+    fallback = run.estimates.get("fallback")
+    if fallback is not None and np.nanmax(fallback.value) > OFTEN:
+        text = (
+            f"In run {run.name!r} up to {np.nanmax(fallback.value):.0%} of the prompts have no response that passes "
+            f"sigma; u_v is there of the highest-scoring one."
+        )
+        found.append(Finding("info", "fallback", text, "Take a smaller sigma, or more samples."))
+    return [*found, *_errors(run)]
+
+
+def _errors(run: MeasuredRun) -> list[Finding]:
+    for name in ("u_s", "u_v"):
+        if name not in run.estimates:
+            continue
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.log(run.estimates[name].se / run.se[name])
+        ratio = ratio[np.isfinite(ratio)]
+        if len(ratio) and run.n_prompts.min() >= FEW and np.median(np.abs(ratio)) > np.log1p(APART):
+            factor = np.exp(np.median(np.abs(ratio)))
+            text = f"The two standard errors of {name} of run {run.name!r} differ by a factor of {factor:.2f}."
+            remedy = "Look for a few prompts that carry most of it."
+            return [Finding("warning", "errors_differ", text, remedy)]
+    return []
