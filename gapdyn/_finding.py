@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 
 
@@ -28,3 +29,16 @@ class Finding:
     def to_dict(self) -> dict[str, str]:
         """A plain dict, for JSON."""
         return dataclasses.asdict(self)
+
+
+class AbstractResult(abc.ABC):
+    """A result that prints itself: its table, then its findings."""
+
+    findings: tuple[Finding, ...]
+
+    @abc.abstractmethod
+    def table(self) -> str:
+        """The result as a table, without the findings."""
+
+    def __str__(self) -> str:
+        return "\n".join([self.table(), *(str(f) for f in self.findings)])

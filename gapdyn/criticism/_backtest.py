@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError, choose
+from .._finding import AbstractResult
 from .._random import generator, split
 from ..data import Run
 from ..dynamics import LawSpec
@@ -73,7 +74,7 @@ class Origin:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Backtest:
+class Backtest(AbstractResult):
     """How well laws predicted a run's later checkpoints. Made by `gapdyn.backtest`; prints itself.
 
     Attributes
@@ -123,9 +124,6 @@ class Backtest:
             )
         lines.append("rmse, crps and width in units of the training range; elpd summed over the later checkpoints")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
 
 
 def backtest(

@@ -14,9 +14,10 @@ import numpy as np
 import numpyro.distributions as dist
 
 from .._check import InputError, did_you_mean
+from .._finding import AbstractResult
 from .._random import split
 from ..data import Run
-from ..dynamics import LawSpec, curves, laws
+from ..dynamics import LawSpec, curves, forcings, laws, limits
 from ..inference import Finding, Fit, Likelihood, fit
 from ..inference._diagnostics import QUANTILES
 from ._rolling import ENGINE, STRAYING
@@ -35,6 +36,7 @@ class Claim:
     measured_as : what the departure is.
     departure : fit -> (draw,); 0 where the claim holds.
     matters : size of the departure from which it makes a difference.
+    applies : whether a run has what the claim is about.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Claim:
     measured_as: str
     departure: Callable[[Fit], np.ndarray]
     matters: float
+    applies: Callable[[Run], bool] = lambda run: True
 
 
 def _relaxing(run: Run) -> LawSpec:
@@ -53,6 +56,26 @@ def _relaxing(run: Run) -> LawSpec:
 def _drift(fitted: Fit) -> np.ndarray:
     draws, span = fitted.flat, float(np.ptp(fitted.data.t))
     return np.minimum(draws["rho"] * (1 + span / draws["tau"]) ** draws["q"], 1.0) - draws["rho"]
+
+
+def _timing(fitted: Fit) -> np.ndarray:
+    """What the limit would gain by all external data at the first arrival in place of the last, of the whole gain."""
+    constants = fitted.law.constants
+    amounts = np.asarray(constants["forcing_amounts"])
+    early, late = (
+        _limit(fitted, np.where(np.arange(len(amounts)) == i, amounts.sum(), 0.0)) for i in (0, len(amounts) - 1)
+    )
+    return (late - early) / (fitted["u_s0"] - fitted["u_s_inf"])
+
+
+def _limit(fitted: Fit, amounts: np.ndarray) -> np.ndarray:
+    law = dataclasses.replace(fitted.law, constants={**fitted.law.constants, "forcing_amounts": amounts})
+    return np.asarray(limits(dataclasses.replace(fitted, law=law).laws).u_s_inf, np.float64)
+
+
+def _has_data_over_time(run: Run) -> bool:
+    """Whether external data came at more than one time, on a scale whose zero has a meaning."""
+    return run.unit != "arbitrary" and int(np.count_nonzero(np.nan_to_num(run.external))) > 1
 
 
 CLAIMS = {
@@ -67,6 +90,10 @@ CLAIMS = {
               "kappa over the law's rate", lambda f: f["kappa"] / f["rate"], 0.1),
         Claim("constant_ratio", "the ratio beta/alpha is constant", lambda run: laws.drifting_response(),
               "change of beta/alpha over the run", _drift, 0.05),
+        Claim("timing", "external data count by their total, not by their timing",
+              lambda run: laws.shared_rate(forcing=forcings.impulse()),
+              "what the limit loses with all of them at the last arrival, not the first, over the whole gain", _timing,
+              0.05, _has_data_over_time),
     )
 }  # fmt: skip
 
@@ -108,7 +135,7 @@ class Departure:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Theory:
+class Theory(AbstractResult):
     """The claims of the theory, put to a run. Made by `gapdyn.claims`; prints itself.
 
     Attributes
@@ -139,13 +166,10 @@ class Theory:
         lines += [f"{name}: {d.claim.says}; {d.claim.measured_as}" for name, d in self.departures.items()]
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
-
 
 def claims(
     run: Run,
-    names: Any = tuple(CLAIMS),
+    names: Any = None,
     *,
     key: Any,
     likelihood: Likelihood | None = None,
@@ -156,7 +180,8 @@ def claims(
     Parameters
     ----------
     run : the run, with u_s and u_v.
-    names : which claims: "one_rate", "linear_potential", "no_relaxation", "constant_ratio".
+    names : which claims: "one_rate", "linear_potential", "no_relaxation", "constant_ratio", "timing" (of external data
+        that came at several times); None: all that the run has something to say about.
     key : seed.
     likelihood, engine : as for `gapdyn.backtest`.
 
@@ -166,10 +191,14 @@ def claims(
         "holds" or "does not hold" with 95% probability each that the departure does not, or does, make a difference; in
         between "not told", which is what a short run says.
     """
-    chosen = [names] if isinstance(names, str) else list(names)
+    every = [name for name, claim in CLAIMS.items() if claim.applies(run)]
+    chosen = every if names is None else [names] if isinstance(names, str) else list(names)
     for name in chosen:
         if name not in CLAIMS:
             raise InputError(f"no claim {name!r}. {did_you_mean(name, CLAIMS)}")
+        if name not in every:
+            raise InputError(f"run {run.name!r} has no external data at several times (column 'external'), or an "
+                             f"arbitrary unit, so it says nothing of {name!r}. Leave that claim out.")  # fmt: skip
     if len(run.measured) < 2:
         raise InputError(f"run {run.name!r} measures {run.measured[0] if run.measured else 'neither u_s nor u_v'} "
                          "alone, and the theory is about u_s and u_v. Log both.")  # fmt: skip

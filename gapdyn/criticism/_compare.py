@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError, choose
+from .._finding import AbstractResult
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Finding, Fit, Likelihood
@@ -22,7 +23,7 @@ COUNTS = 0.05  # weight from which it counts at all
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(AbstractResult):
     """Laws fitted to a whole run and weighed. Made by `gapdyn.compare`; prints itself, `gapdyn.ceiling` takes it.
 
     Attributes
@@ -84,9 +85,6 @@ class Comparison:
             )
         lines.append("less: than the best, with its standard error; lfo: leave future out, loo: leave one out (PSIS)")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
 
 
 def compare(

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .._finding import AbstractResult
 from ..inference import Finding, Fit
 
 MATTERS = 0.05  # sensitivity from which a parameter counts as moved (Kallioinen et al. 2024)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PriorSensitivity:
+class PriorSensitivity(AbstractResult):
     """How a posterior moves when its prior, or its likelihood, counts a little more. Prints itself.
 
     Attributes
@@ -41,9 +42,6 @@ class PriorSensitivity:
             mark = "  <- the prior matters" if p >= MATTERS else ""
             lines.append(f"{name:10s}{p:>8.3f}{self.likelihood[name]:>8.3f}{mark}")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
 
 
 def prior_sensitivity(fit: Fit) -> PriorSensitivity:

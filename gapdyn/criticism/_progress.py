@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._finding import AbstractResult
 from ..data import Run
 from ..inference import Finding
 
@@ -47,7 +48,7 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Progress:
+class Progress(AbstractResult):
     """What a run's other columns say of its falling uncertainty. Made by `gapdyn.progress`; prints itself.
 
     Attributes
@@ -81,9 +82,6 @@ class Progress:
         for name, c in self.changes.items():
             lines.append(f"{name:8s}{c.start:>10.4g}{c.end:>10.4g}{c.gain:>+10.3g}{c.se:>9.2g}")
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
 
 
 def progress(run: Run) -> Progress:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from .._check import InputError, did_you_mean
-from .._finding import Finding
+from .._finding import AbstractResult, Finding
 from .._random import as_seed
 from ..data import Run
 from ..dynamics import AbstractCurve, GapLaw, LawSpec
@@ -29,7 +29,7 @@ def quantities(series: str | None) -> dict[str, str]:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(AbstractResult):
     """The posterior of a law given a run. Made by `gapdyn.fit`; immutable.
 
     Attributes
@@ -168,6 +168,3 @@ class Fit:
             cells = "".join(f"{getattr(s, c):>11.4g}" for c in columns)
             rows.append(f"{name:10s}{cells}{s.rhat:>8.3f}{s.ess_bulk:>7.0f}  {unit_of(name, run)}")
         return "\n".join([head, *rows])
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._check import InputError
-from .._finding import Finding
+from .._finding import AbstractResult, Finding
 from ..data import Fleet, Run
 from ..data._text import listing
 from ._bootstrap import Estimate
@@ -134,7 +134,7 @@ class MeasuredRun:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Measurement:
+class Measurement(AbstractResult):
     """What was measured on samples. Made by `gapdyn.measure`; prints itself.
 
     Attributes
@@ -213,9 +213,6 @@ class Measurement:
     def table(self) -> str:
         """The runs as tables, without the findings."""
         return "\n\n".join(r.table() for r in self.runs)
-
-    def __str__(self) -> str:
-        return "\n".join([self.table(), *(str(f) for f in self.findings)])
 
 
 def _positive(se: np.ndarray) -> np.ndarray:

@@ -61,8 +61,35 @@ def test_the_published_law_has_none_of_the_departures():
     fit = found("none").departures["one_rate"].fit
     values = {"rate_s": 0.3, "rate_v": 0.3, "m": 1.0, "kappa": 0.0, "rate": 0.3, "rho": 0.4, "tau": 2.0, "q": 0.0}
     at_the_law = dataclasses.replace(fit, draws={name: np.full((1, 3), x) for name, x in values.items()})
-    for claim in CLAIMS.values():
-        np.testing.assert_array_equal(claim.departure(at_the_law), 0.0)
+    for name, claim in CLAIMS.items():
+        if name != "timing":
+            np.testing.assert_array_equal(claim.departure(at_the_law), 0.0)
+
+
+def forced(gamma: float) -> gd.Run:
+    data = gd.forcings.impulse(gd.forcings.Schedule([0.0, 3.0, 6.0], [0.4, 0.3, 0.3]), gamma=gamma)
+    run = gd.simulate(gd.laws.shared_rate(rate=0.3, rho=0.3, forcing=data, **START), T, noise=0.002, key=1)
+    amounts = np.zeros(20)
+    amounts[np.searchsorted(T, [0.0, 3.0, 6.0])] = [4, 3, 3]
+    return dataclasses.replace(run, external=amounts)
+
+
+def test_timing_matters_where_the_verifier_has_moved_on():
+    """Against theory.md section 3: an impulse moves the limit by -U_v(tau-) gamma/(1 + gamma)/(1 - rho)."""
+    run = forced(0.8)
+    found = gd.claims(run, "timing", key=0).departures["timing"]
+    assert found.verdict == "does not hold"
+    d = {name: np.mean(x) for name, x in found.fit.flat.items()}
+    last = float(T[np.searchsorted(T, 6.0)])
+    u_v = d["u_v0"] - d["rho"] / (1 - d["rho"]) * (d["u_s0"] - d["u_v0"] - d["gap_inf"]) * -np.expm1(-d["rate"] * last)
+    expected = (d["u_v0"] - u_v) * d["gamma"] / (1 + d["gamma"]) / (1 - d["rho"]) / (d["u_s0"] - d["u_s_inf"])
+    assert np.median(found.draws) == pytest.approx(expected, rel=0.05)
+
+
+def test_timing_is_put_to_runs_with_external_data():
+    assert "timing" in gd.claims(forced(0.02), ["one_rate", "timing"], key=0).departures
+    with pytest.raises(gd.InputError, match="says nothing of 'timing'"):
+        gd.claims(simulated("none", 0), "timing", key=0)
 
 
 def test_wrong_claims_and_single_series_are_refused():
