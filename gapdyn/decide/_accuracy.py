@@ -130,15 +130,14 @@ class Accuracy:
 def _row(link: Link) -> str:
     s = link.summary()
 
-    def cell(name: str, form: str) -> str:
+    def cell(name: str, form: str, wide: int = 18) -> str:
         if name not in s:
-            return f"{'none':>8s}{'':18s}"
+            return f"{'none':>8s}{'':{wide}s}"
         low, middle, high = (format(s[name][q], form) for q in ("q05", "q50", "q95"))
-        return f"{middle:>8s}{f'[{low}, {high}]':>18s}"
+        return f"{middle:>8s}{f'[{low}, {high}]':>{wide}s}"
 
-    row = (
-        f"{WHO[link.series]:10s}{cell('c', '.3g')}{s['now']['q50']:>8.3f}{cell('limit', '.3f')}{cell('ahead', '+.3f')}"
-    )
+    slope, limit, ahead = cell("c", ".3g", 22), cell("limit", ".3f"), cell("ahead", "+.3f")
+    row = f"{WHO[link.series]:10s}{slope}{s['now']['q50']:>8.3f}{limit}{ahead}"
     return row if link.holds else f"{row}  doubtful: {', '.join(f.code for f in link.findings)}"
 
 
