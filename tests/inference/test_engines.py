@@ -203,7 +203,7 @@ def test_auto_keeps_the_better_of_two_that_failed():
     def many_modes():
         places = dist.Normal(jnp.array([-4.0, 0.0, 4.0]), 0.5)
         three = dist.MixtureSameFamily(dist.Categorical(jnp.full(3, 1 / 3)), places)
-        numpyro.sample("x", three.expand([6]).to_event(1))
+        numpyro.sample("x", three.expand([7]).to_event(1))
 
     kept = gd.engines.sample(many_modes, key=0, engine=gd.engines.Auto(warmup=100, draws=600))
     assert kept.engine.name == "importance"

@@ -28,6 +28,7 @@ LARGEST = 20  # weights that are cut to the least of them while adapting
 # power of the target that the first proposal resembles, and what each round adds to it: one that is fitted to the
 # target at once loses the far end of a bent posterior, which no point then visits and no k-hat shows
 FLAT, STEEPER, STEEPEST = 0.5, 0.1, 0.9
+TO_FIT = 400  # points, effectively, from which a mixture is fitted
 GOOD = 0.5  # draws that a point is worth, from which there is little to gain
 COVERED = 0.7  # k-hat below which the weights may be trusted
 
@@ -89,9 +90,11 @@ class Pool:
         self.weight, self.k = smooth(self.log_weight)
 
     def adapted(self, components: int) -> Mixture:
-        """A mixture that resembles the target as the points know it, in early rounds a flattened one."""
-        power = min(FLAT + STEEPER * (len(self.made) - 1), STEEPEST)
-        return adapted(self.x, power * self.log_target - self.log_proposal, self.random, components)
+        """A mixture that resembles the target as far as the points know it: flattened until enough of them count."""
+        steeper = np.arange(FLAT, min(FLAT + STEEPER * (len(self.made) - 1), STEEPEST) + 0.01, STEEPER)
+        flat = steeper[:, None] * self.log_target - self.log_proposal
+        enough = [effective(f) >= TO_FIT for f in flat]
+        return adapted(self.x, flat[max(0, sum(enough) - 1)], self.random, components)
 
     def picked(self, count: int) -> Any:
         """The target's own vectors of `count` of the points, by weight, in random order."""
@@ -135,6 +138,13 @@ def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count:
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
     log_target, own = aim.both(x)
     return x, own, log_target - normal, mixture.log_prob(rest)
+
+
+def effective(log_weight: Any) -> float:
+    """Effective number of weighted points; 0 where no weight is finite."""
+    top = np.max(log_weight)
+    weight = np.exp(log_weight - top) if np.isfinite(top) else np.zeros(1)
+    return float(np.sum(weight) ** 2 / max(np.sum(weight**2), 1e-300))
 
 
 def capped(log_weight: Any) -> Any:
