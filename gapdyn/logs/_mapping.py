@@ -88,6 +88,8 @@ def _default(
             continue
         if not hits:
             continue
+        if pattern in source.made:  # what is wrong with it is an error of the file, not of a guess
+            return hits[0]
         bad = next((value for table in tables if (value := _impossible(table, hits[0], column)) is not None), None)
         if bad is None:
             return hits[0]

@@ -7,14 +7,16 @@ from ..data._text import listing
 from ._inspect import INSPECT
 from ._json_lines import TINKER_LOG, VERL_LOG
 from ._lm_eval import LM_EVAL
+from ._mlflow import MLFLOW
 from ._opened import Opened
 from ._responses import OPENAI, VLLM
 from ._rollouts import TRL_COMPLETIONS, VERL_ROLLOUTS
 from ._source import Source
+from ._tensorboard import TENSORBOARD
 from ._trainer_state import TRAINER_STATE
 from ._wandb import WANDB
 
-_LOGS = (TRAINER_STATE, VERL_LOG, TINKER_LOG, WANDB)
+_LOGS = (TRAINER_STATE, VERL_LOG, TINKER_LOG, WANDB, MLFLOW, TENSORBOARD)
 _DUMPS = (LM_EVAL, INSPECT, VLLM, OPENAI, VERL_ROLLOUTS, TRL_COMPLETIONS)
 SOURCES: dict[str, Source] = {source.name: source for source in (*_LOGS, *_DUMPS)}
 _OTHER = {"log": "gd.read_samples", "samples": "gd.read_log"}
