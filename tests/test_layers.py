@@ -17,7 +17,7 @@ BELOW_ALL = {"_check", "_compile", "_finding", "_progress", "_typing", "_random"
 THIRD_PARTY = {
     "data": {"polars"},
     "measurement": {"polars"},
-    "logs": {"polars", "tensorboard"},
+    "logs": {"polars", "tensorboard", "zstandard"},
     "dynamics": {"jax", "equinox", "diffrax", "jaxtyping"},
     "inference": {
         "jax",

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._check import InputError, did_you_mean
 from .._finding import Finding
+from ..data._cells import CellError, parse
 from ..data._columns import LARGEST, SMALLEST, Column
 from ..data._table import Table
 from ..data._text import listing, show, suggest
@@ -113,7 +114,15 @@ def _impossible(table: Table, name: str, column: Column) -> object | None:
     else:
         values = table.numbers_or_none(name, range(len(table)))
     if values is None:
-        return next(cell for cell in table.columns[name] if not isinstance(cell, int | float) and cell is not None)
+        return next(cell for cell in table.columns[name] if not _is_number(cell))
     size = np.abs(values)
     bad = column.outside(values) | (size > LARGEST) | ((size < SMALLEST) & (size > 0))
     return float(values[bad][0]) if bad.any() else None
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        parse(cell)
+    except CellError:
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -20,6 +21,17 @@ from ..data._text import show
 
 LOOK = 50  # objects in which a source is looked for
 _TABLES = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
+_ZSTD = 93  # in the zip format; what Inspect AI writes
+_BROKEN = (
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _DEEP = "not valid JSON: too long a number or too deeply nested"
 
 
@@ -156,12 +168,29 @@ def read_inner(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
     Raises
     ------
     InputError
-        If it is broken, or packed in a way that Python cannot unpack.
+        If it is broken, or packed in a way that nothing here can unpack.
     """
+    member = archive.getinfo(name)
     try:
-        raw = archive.read(name)
+        raw = _unzstd(path, member) if member.compress_type == _ZSTD else archive.read(name)
         text = raw.decode("utf-8-sig")
-    except (NotImplementedError, RuntimeError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        remedy = "Write it as JSON: inspect log convert --to json."
-        raise InputError(f"{path}: {name} in it cannot be unpacked: {error}. {remedy}") from None
+    except ImportError:
+        remedy = "Install it: pip install 'gapdyn[inspect]'; or write the log as JSON: inspect log convert --to json."
+        raise InputError(f"{path}: it is packed with Zstandard, which needs a library. {remedy}") from None
+    except _BROKEN as error:
+        raise InputError(f"{path}: {name} in it cannot be unpacked: {error}. Was it written to the end?") from None
     return parse_json(f"{path}, {name}", text)
+
+
+def _unzstd(path: Path, member: zipfile.ZipInfo) -> bytes:
+    """A member that Python's zipfile before 3.14 finds but cannot unpack."""
+    import zstandard
+
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)  # there are the lengths of its name and of what follows
+        file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
+        packed = file.read(member.compress_size)
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+    except zstandard.ZstdError as error:
+        raise zipfile.BadZipFile(str(error)) from None

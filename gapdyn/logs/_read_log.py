@@ -195,6 +195,7 @@ def _said(opened: Opened, source: Source, chosen: Chosen, times: Mapping[str, An
     text = f"{opened.path.name} was read as {source.name}: {', '.join(f'{a} = {b!r}' for a, b in taken.items())}."
     if not chosen.fields:
         text = f"{opened.path.name} was read as {source.name}; none of its fields was taken for u_s, acc_s or len_s."
+        return [Finding("warning", "fields", text, "Name one, such as u_s='<its name>'.")]
     return [Finding("info", "fields", text, "Name fields yourself to change that, such as u_s='<its name>'.")]
 
 

@@ -193,7 +193,8 @@ def _read(file: Opened, kind: Source, where: Mapping[str, str] | None) -> list[P
     parts = kind.read(file)
     for i, part in enumerate(parts):
         if not part.rows:
-            raise file.error("holds no responses. Were they written to another place?")
+            why = part.findings[0].text if part.findings else "Were they written to another place?"
+            raise file.error(f"holds no responses. {why}")
         kept = list(range(len(part.rows)))
         findings = list(part.findings)
         for key, value in (where or {}).items():

@@ -20,9 +20,9 @@ def read(opened: Opened) -> list[Part]:
     if not isinstance(history, list):
         seen = "has no log_history" if history is None else f"log_history is {show(history)}, not a list"
         raise opened.error(f"{seen}. Give the trainer_state.json of a checkpoint.")
-    bad = next((x for x in history if not isinstance(x, dict)), None)
-    if bad is not None:
-        raise opened.error(f"log_history holds {show(bad)}, which is not an object. Was the file edited?")
+    bad = [x for x in history if not isinstance(x, dict)]
+    if bad:
+        raise opened.error(f"log_history holds {show(bad[0])}, which is not an object. Was the file edited?")
     if not history:
         raise opened.error("its log_history is empty. Was anything logged before this checkpoint (logging_steps)?")
     return [Part(_name(opened), history)]

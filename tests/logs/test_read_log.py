@@ -222,6 +222,7 @@ def test_wrong_wishes(tmp_path, arguments, message):
         (b'{"step": 1, "step": 2, "optim/entropy": 1}\n{"step": 3}', "keys repeat: 'step'"),
         (b'{"log_history": {}}', "log_history is {}, not a list"),
         (b'{"log_history": []}', "its log_history is empty"),
+        (b'{"log_history": [null]}', "log_history holds None, which is not an object"),
         (b'{"log_history": [3]}', "log_history holds 3, which is not an object"),
         (b'{"step": 1, "data": {"actor/entropy": 1}}\n{"step": 2, "data": 3}', "line 2: data is 3, not an object"),
         (b"[" * 5000, "too deeply nested"),
