@@ -15,6 +15,7 @@ from ..data._cells import CellError, parse
 from ..data._columns import LARGEST, SMALLEST, Column
 from ..data._table import Table
 from ..data._text import listing, show, suggest
+from ..measurement._schema import REQUIRED
 from ._source import Source
 
 
@@ -89,7 +90,9 @@ def _default(
             continue
         if not hits:
             continue
-        if pattern in source.made:  # what is wrong with it is an error of the file, not of a guess
+        if (
+            pattern in source.made and column in REQUIRED
+        ):  # what is wrong with it is an error of the file, not of a guess
             return hits[0]
         bad = next((value for table in tables if (value := _impossible(table, hits[0], column)) is not None), None)
         if bad is None:

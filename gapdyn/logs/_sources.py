@@ -62,8 +62,8 @@ def source_table() -> str:
 
     Examples
     --------
-    >>> print(source_table().splitlines()[2][:76])
-    | `trainer_state` | log | trainer_state.json of Hugging Face Transformers an
+    >>> print(source_table().splitlines()[2][:63])
+    | `trainer_state` | a run | trainer_state.json of Hugging Face
     """
     rows = ["| source | gives | files | by default |", "|---|---|---|---|"]
     for s in SOURCES.values():

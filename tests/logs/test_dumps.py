@@ -203,6 +203,8 @@ def test_trl_completions(tmp_path):
         (5, 1, 1, 1),
         (5, 0, None, 1),
     ]
+    pl.DataFrame(table | {"format_reward": [-3.0, 1.0, 1.0]}).write_parquet(path)
+    assert "score" not in quiet(path).columns  # a reward that is no score is not made one
     pl.DataFrame(table | {"length-reward": [0.1, 0.2, 0.3]}).write_parquet(path)
     assert {"score_format_reward", "score_length_reward"} <= set(quiet(path).columns)
 

@@ -251,7 +251,9 @@ def test_the_table_of_sources():
     from gapdyn.logs import source_table
 
     table = source_table()
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
     for name, source in SOURCES.items():
         assert f"| `{name}` |" in table
+        assert f"`{name}`" in readme
         assert source.docs.startswith("https://")
         assert source.kind in ("log", "samples")
