@@ -66,6 +66,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^the name of a run ", "--name: the name of a run "),
     # logs of other tools
     (r" A table with columns of gapdyn's is read by gd\.read_run\.", ""),
+    (r" Read it with gd\.read_(?:log|samples)\.", " Convert it by itself."),
     (r"\bgd\.measure\b", "gapdyn measure"),
     (rf"{_FREE}source=(?P<value>{_TEXT})", lambda match: f"--from {_quote(match['value'])}"),
     (rf"{_FREE}where=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _where),

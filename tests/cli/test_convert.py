@@ -118,5 +118,7 @@ def test_remedies_in_the_words_of_the_command_line(dumps, log, tmp_path, capsys)
     assert main(["convert", str(tmp_path / "odd.json"), *out]) == 2
     assert "Name the source, such as --from trainer_state." in (err := capsys.readouterr().err)
     assert "gd." not in err
+    assert main(["convert", str(log), str(dumps[0]), *out]) == 2
+    assert "holds responses one by one (vllm). Convert it by itself." in capsys.readouterr().err
     assert main(["convert", str(dumps[0]), "--run", "a", "--at", "0", *out]) == 2
     assert "--run is for runs" in capsys.readouterr().err

@@ -86,6 +86,7 @@ WORDS = [
     ("to change that, such as u_s='<its name>'.", "to change that, such as --column u_s=NAME."),
     ("Name one, such as acc_s='val/acc@1'.", "Name one, such as --column acc_s=val/acc@1."),
     ("Name the field of the time, such as t='step'.", "Name the field of the time, such as --t step."),
+    ("(vllm). Read it with gd.read_samples.", "(vllm). Convert it by itself."),
     ("measure samples with gd.measure where", "measure samples with gapdyn measure where"),
     # what users have named is left alone
     ("run 'sort=True': t must increase; t[4]=300 follows t[3]=400.",

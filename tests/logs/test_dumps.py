@@ -12,6 +12,8 @@ import pytest
 
 import gapdyn as gd
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 
 def lines(path, rows):
     path.parent.mkdir(exist_ok=True)

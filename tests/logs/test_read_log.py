@@ -14,6 +14,7 @@ import pytest
 import gapdyn as gd
 from gapdyn.logs._sources import SOURCES
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 HISTORY = [
     {"step": 5, "epoch": 0.5, "reward": 0.25, "entropy": 1.5, "completions/mean_length": 40.0, "kl": None, "loss": 0.1},
     {"step": 10, "epoch": 1.0, "reward": 0.5, "entropy": 1.25, "completions/mean_length": 44.0, "rewards/f/mean": 0.5},
@@ -122,6 +123,8 @@ def test_tinker(tmp_path):
     assert (run.name, len(run)) == ("r1", 2)
     np.testing.assert_array_equal(run.acc_s, [0.5, 0.5])
     assert "no_time" in codes(run)
+    exported = lines(tmp_path / "history.jsonl", [{"_step": s, **keys} for s in (0, 1)])
+    assert quiet(exported).meta["log"] == "wandb"
 
 
 CHART = """"Step","a - b - train/entropy","a - b - train/entropy__MIN","a - b - train/entropy__MAX","c - train/entropy"
