@@ -61,6 +61,9 @@ if TYPE_CHECKING:
     from .inference import engines as engines
     from .inference import fit as fit
     from .inference import simulate as simulate
+    from .logs import read_log as read_log
+    from .logs import read_logs as read_logs
+    from .logs import read_samples as read_samples
     from .measurement import Measurement as Measurement
     from .measurement import cross_verify as cross_verify
     from .measurement import diversity as diversity
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
 _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("Measurement", "cross_verify", "diversity", "ensemble", "gv_gap", "measure"), "measurement"),
+    **dict.fromkeys(("read_log", "read_logs", "read_samples"), "logs"),
     **dict.fromkeys(("pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
@@ -83,7 +87,7 @@ _HOME = {
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "measurement", "dynamics", "inference", "criticism", "decide", "plots", "cli")
+_PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "decide", "plots", "cli")
 
 
 def __getattr__(name: str) -> Any:

@@ -72,6 +72,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from ._simulate import run
     elif arguments.command == "measure":
         from ._measure import run
+    elif arguments.command == "convert":
+        from ._convert import run
     elif arguments.command == "forecast":
         from ._forecast import run
     elif arguments.command == "backtest":

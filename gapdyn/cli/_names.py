@@ -24,3 +24,7 @@ RESIDUALS = ("independent", "wander")
 CLOCKS = ("epoch", "round", "step", "token", "lr")
 UNITS = ("nats/response", "nats/token", "arbitrary")
 SOLVERS = ("mean", "first")  # of `gapdyn measure`
+SOURCES = (
+    "trainer_state", "verl", "tinker", "wandb", "mlflow", "tensorboard",
+    "lm_eval", "inspect", "vllm", "openai", "verl_rollouts", "trl_completions",
+)  # fmt: skip

@@ -20,6 +20,7 @@ from ._names import (
     ROUTES,
     SCHEDULES,
     SOLVERS,
+    SOURCES,
     UNITS,
 )
 from ._values import (
@@ -155,6 +156,7 @@ def build() -> argparse.ArgumentParser:
     _add_json(laws)
 
     _add_measure(add("measure", "samples to a run: uncertainties, accuracies and gaps, with standard errors"))
+    _add_convert(add("convert", "logs and dumps of other tools to a run, or to samples"))
     _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
 
@@ -188,6 +190,32 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
     add("--level", number(0.5, 0.999), f"of the intervals {_DEFAULT}", default=0.9, metavar="P")
     _add_seed(parser, 0)
     add("--out", text, "also write the run there: .csv, .tsv, .jsonl or .parquet", metavar="FILE")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    _add_json(parser)
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, kind: Any, purpose: str, **more: Any) -> None:
+        parser.add_argument(name, type=kind, help=purpose, **more)
+
+    kinds = "what a trainer, logger or sampler wrote; of MLflow and TensorBoard a folder"
+    add("files", text, kinds, nargs="+", metavar="FILE")
+    which = f"what wrote it: {_or(SOURCES)} (default told from the content)"
+    add("--from", one_of("source", SOURCES), which, dest="source", metavar="SOURCE")
+    where = "the run or samples: .csv, .tsv, .jsonl or .parquet"
+    add("--out", text, where, required=True, metavar="FILE")
+    mapped = "which field is what: u_s=entropy, score=reward; may be repeated"
+    add("--column", assignment, mapped, action=Named, default={}, metavar="NAME=FIELD")
+    add("--without", text, "a column that is not to be taken by default; may be repeated", action="append", default=[],
+        metavar="NAME")  # fmt: skip
+    add("--run", text, "which run, if a log holds several (default all)", metavar="NAME")
+    add("--t", text, "field of the time (default the source's own)", metavar="FIELD")
+    add("--clock", one_of("clock", CLOCKS), f"what the time counts: {_or(CLOCKS)}")
+    add("--unit", one_of("unit", UNITS), f"of u_s: {_or(UNITS)} (default {UNITS[1]}, as trainers log it)")
+    add("--at", times, "time of each file of samples that does not say it, such as 0,100", metavar="T1[,T2..]")
+    kept = "keep samples whose field has this value, such as filter=strict-match; may be repeated"
+    add("--where", assignment, kept, action=Named, default={}, metavar="FIELD=VALUE")
+    add("--name", text, "name of the run (default the log's, else from the path)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     _add_json(parser)
 

@@ -32,6 +32,14 @@ def _column(match: re.Match[str]) -> str:
     return f"--column {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
 
 
+def _where(match: re.Match[str]) -> str:
+    return f"--where {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
+
+
+def _field(match: re.Match[str]) -> str:
+    return f"--column {match['ours']}={_quote(match['theirs'])}"
+
+
 _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # findings
     (r"engine=gd\.engines\.\w+\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
@@ -56,6 +64,15 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^columns maps ", "--column maps "),
     (r": delimiter is for ", ": --delimiter is for "),
     (r"^the name of a run ", "--name: the name of a run "),
+    # logs of other tools
+    (r" A table with columns of gapdyn's is read by gd\.read_run\.", ""),
+    (r" Read it with gd\.read_(?:log|samples)\.", " Convert it by itself."),
+    (r"\bgd\.measure\b", "gapdyn measure"),
+    (rf"{_FREE}source=(?P<value>{_TEXT})", lambda match: f"--from {_quote(match['value'])}"),
+    (rf"{_FREE}where=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _where),
+    (r"\bat=0 \(at=\[0, 100\] for two\)", "--at 0 (--at 0,100 for two)"),
+    (r"(?<![\w'\"])(\w+)=None\b", r"--without \1"),
+    (rf"(?<=such as )(?P<ours>\w+)=(?P<theirs>{_TEXT})", _field),
     # laws, priors, engines
     (r"^prior for '(\w+)'", r"--prior \1"),
     (r"^law '(\w+)': (\w+)=([^ ,]+), but", r"--fix \2=\3, but"),

@@ -20,19 +20,24 @@ def read_jsonl(location: Location) -> Table:
         If the text is not UTF-8, or if a line is not valid JSON, is not an object, or repeats a key.
     """
     source = str(location.path)
-    text = decode(location.path, read_bytes(location))
-    rows: list[dict[str, Any]] = []
-    lines: list[int] = []
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would also split at U+2028
-        if line.strip():
-            rows.append(_parse_line(source, number, line))
-            lines.append(number)
+    rows, lines = parse_lines(source, decode(location.path, read_bytes(location)))
     keys = list(dict.fromkeys(key for row in rows for key in row))
     names = clean_header(source, keys)
     columns = {name: [row.get(key) for row in rows] for name, key in zip(names, keys, strict=True)}
     if not columns:
         raise InputError(f"{source}: its objects are empty. Write one checkpoint per line.")
     return Table(source, columns, location.stem, source, lines)
+
+
+def parse_lines(source: str, text: str) -> tuple[list[dict[str, Any]], list[int]]:
+    """The objects of JSON Lines, and the line of each; see `read_jsonl`."""
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would also split at U+2028
+        if line.strip():
+            rows.append(_parse_line(source, number, line))
+            lines.append(number)
+    return rows, lines
 
 
 def _parse_line(source: str, number: int, line: str) -> dict[str, Any]:

@@ -28,6 +28,9 @@ def test_names_are_those_of_the_library():
     from gapdyn.measurement._measure import UNITS as MEASURED_UNITS
 
     assert (_names.SOLVERS, _names.UNITS[:2]) == (SOLVERS, MEASURED_UNITS)
+    from gapdyn.logs._sources import SOURCES
+
+    assert tuple(SOURCES) == _names.SOURCES
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
@@ -76,6 +79,15 @@ WORDS = [
     ("such as gd.curves.exponential().", "such as --law exponential."),
     ("Log a column 'learning_rate', or give the schedule: gd.laws.lr_clock(times=[...], lr=[...]).",
      "Log a column 'learning_rate'."),
+    ("Name the source, such as source='verl'.", "Name the source, such as --from verl."),
+    ("Choose with where={'filter': 'strict-match'}.", "Choose with --where filter=strict-match."),
+    ("Say it, such as at=0 (at=[0, 100] for two).", "Say it, such as --at 0 (--at 0,100 for two)."),
+    ("Leave it out with acc_s=None if", "Leave it out with --without acc_s if"),
+    ("to change that, such as u_s='<its name>'.", "to change that, such as --column u_s=NAME."),
+    ("Name one, such as acc_s='val/acc@1'.", "Name one, such as --column acc_s=val/acc@1."),
+    ("Name the field of the time, such as t='step'.", "Name the field of the time, such as --t step."),
+    ("(vllm). Read it with gd.read_samples.", "(vllm). Convert it by itself."),
+    ("measure samples with gd.measure where", "measure samples with gapdyn measure where"),
     # what users have named is left alone
     ("run 'sort=True': t must increase; t[4]=300 follows t[3]=400.",
      "run 'sort=True': t must increase; t[4]=300 follows t[3]=400."),
@@ -104,7 +116,7 @@ def test_no_remedy_of_the_library_is_left_in_python():
 
     root = Path(gd.__file__).parent
     said = re.compile(r"(?:sort|overwrite)=True|columns=\{|gd\.[a-zA-Z.]+\([^)]*\)|(?:route|delimiter)='")
-    for package in ("data", "measurement", "inference", "criticism", "decide"):
+    for package in ("data", "measurement", "logs", "inference", "criticism", "decide"):
         for path in (root / package).glob("*.py"):
             if package == "data" and path.name == "_fleet.py":
                 continue
