@@ -28,12 +28,9 @@ def _option(match: re.Match[str]) -> str:
     return f"--{match['name']} {_quote(match['value'])}"
 
 
-def _column(match: re.Match[str]) -> str:
-    return f"--column {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
-
-
-def _where(match: re.Match[str]) -> str:
-    return f"--where {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
+def _pair(option: str) -> Callable[[re.Match[str]], str]:
+    """A mapping of one name, {'ours': 'theirs'}, as an option."""
+    return lambda match: f"--{option} {ast.literal_eval(match['ours'])}={_quote(match['theirs'])}"
 
 
 def _field(match: re.Match[str]) -> str:
@@ -56,7 +53,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # readers and writers
     (rf"{_FREE}sort=True", "--sort"),
     (rf"{_FREE}overwrite=True", "--overwrite"),
-    (rf"{_FREE}columns=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _column),
+    (rf"{_FREE}columns=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _pair("column")),
     (r", or use read_fleet", ""),
     (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise|verifier)=(?P<value>{_TEXT})", _option),
     (r"\bLeave out run=", "Leave out --run"),
@@ -69,7 +66,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r" Read it with gd\.read_(?:log|samples)\.", " Convert it by itself."),
     (r"\bgd\.measure\b", "gapdyn measure"),
     (rf"{_FREE}source=(?P<value>{_TEXT})", lambda match: f"--from {_quote(match['value'])}"),
-    (rf"{_FREE}where=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _where),
+    (rf"{_FREE}where=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _pair("where")),
     (r"\bat=0 \(at=\[0, 100\] for two\)", "--at 0 (--at 0,100 for two)"),
     (r"(?<![\w'\"])(\w+)=None\b", r"--without \1"),
     (rf"(?<=such as )(?P<ours>\w+)=(?P<theirs>{_TEXT})", _field),

@@ -218,6 +218,11 @@ def _findings(run: Run, found: Mapping[str, Departure]) -> list[Finding]:
             out.append(Finding("warning", "doubtful", f"{name}: {doubtful[0].text}", "Read its verdict with care."))
         if d.verdict == "does not hold":
             text = f"Run {run.name!r} departs from the theory: that {d.claim.says} does not hold (P {d.within:.3f})."
-            remedy = f"Take a law that allows it, such as gd.{d.fit.law.home}.{d.fit.law.name}()."
-            out.append(Finding("warning", f"not_{name}", text, remedy))
+            out.append(Finding("warning", f"not_{name}", text, f"Take a law that allows it, such as {_stated(d.fit)}."))
     return out
+
+
+def _stated(fitted: Fit) -> str:
+    forcing = fitted.law.forcing
+    given = "" if forcing is None else f"forcing=gd.forcings.{forcing.name}()"
+    return f"gd.{fitted.law.home}.{fitted.law.name}({given})"

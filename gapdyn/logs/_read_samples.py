@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 _COLUMNS = (PROMPT, SAMPLE, NLL, N_TOKENS, CORRECT, SCORE, ANSWER)  # graded before scored: a reward can be either
-_AT = "t"
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet", ".eval", ".gz")
 
 

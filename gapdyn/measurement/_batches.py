@@ -169,8 +169,7 @@ class Scan:
         first = starts
         if SAMPLE.name in frame.columns:
             first = _lowest(frame, starts)
-        for name in (CORRECT.name,):
-            columns.setdefault(name, np.full(frame.height, np.nan))
+        columns.setdefault(CORRECT.name, np.full(frame.height, np.nan))
         answers = frame["answer"] if "answer" in frame.columns else None
         return Batch(columns, starts, at, self.blocks.of(whose), first, answers)
 

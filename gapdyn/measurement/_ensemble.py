@@ -17,8 +17,7 @@ from ..data._columns import RUN
 from ..data._text import listing
 from ._batches import Batch
 from ._bootstrap import Bootstrap, Estimate
-from ._fold import fold, runs_of
-from ._gv_gap import verifiers_of
+from ._fold import fold, runs_of, verifiers_of
 from ._rows import read_rows
 from ._schema import CORRECT, PROMPT
 from ._source import Part, Reading, opened

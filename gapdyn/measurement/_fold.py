@@ -46,9 +46,14 @@ def _feed(reducers: list[Any], batches: Iterator[Batch]) -> None:
             future.result()
 
 
+def verifiers_of(parts: list[Part]) -> tuple[str, ...]:
+    """The columns of scores that all tables have."""
+    return tuple(n for n in parts[0].names if is_score(n) and all(n in part.names for part in parts))
+
+
 def which_verifier(parts: list[Part], verifier: str | None) -> str | None:
     """The column of scores that was asked for, or the only one."""
-    there = [n for n in parts[0].names if is_score(n) and all(n in part.names for part in parts)]
+    there = verifiers_of(parts)
     if verifier is None:
         if len(there) > 1 and SCORE.name not in there:
             other = show(there[0].removeprefix("score_"))

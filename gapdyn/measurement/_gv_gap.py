@@ -13,8 +13,8 @@ from .._random import generator, split
 from ..data._text import show
 from ._batches import Batch
 from ._bootstrap import Bootstrap, Estimate
-from ._fold import fold, runs_of, which_verifier
-from ._schema import CORRECT, SCORE, is_score
+from ._fold import fold, runs_of, verifiers_of, which_verifier
+from ._schema import CORRECT, SCORE
 from ._source import Part, Reading, opened
 from ._sums import Sums
 from .weights import AbstractWeight, Threshold
@@ -207,11 +207,6 @@ def cross_verify(
         _graded(parts, scores[0] if scores else None)
         gaps = _gaps(parts, scores, weight, key, draws, level, progress)
         return CrossVerification({gap.verifier: gap for gap in gaps})
-
-
-def verifiers_of(parts: list[Part]) -> tuple[str, ...]:
-    """The columns of scores that all tables have."""
-    return tuple(n for n in parts[0].names if is_score(n) and all(n in part.names for part in parts))
 
 
 def _gaps(

@@ -113,10 +113,6 @@ class GapSweep:
         return {k: v.to_dict() if isinstance(v, Estimate) else v.tolist() for k, v in own.items()}
 
 
-def _at_least(counts: np.ndarray) -> np.ndarray:
-    return np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
-
-
 def _kinds(s: np.ndarray) -> np.ndarray:
     """Absolute gaps, relative gaps, ratios of means."""
     prompts, right, gaps = s[..., :1], s[..., 1:2], s[..., 2:]

@@ -77,8 +77,11 @@ def forced(gamma: float) -> gd.Run:
 def test_timing_matters_where_the_verifier_has_moved_on():
     """Against theory.md section 3: an impulse moves the limit by -U_v(tau-) gamma/(1 + gamma)/(1 - rho)."""
     run = forced(0.8)
-    found = gd.claims(run, "timing", key=0).departures["timing"]
+    theory = gd.claims(run, "timing", key=0)
+    found = theory.departures["timing"]
     assert found.verdict == "does not hold"
+    (finding,) = [f for f in theory.findings if f.code == "not_timing"]
+    assert "gd.laws.shared_rate(forcing=gd.forcings.impulse())" in finding.remedy
     d = {name: np.mean(x) for name, x in found.fit.flat.items()}
     last = float(T[np.searchsorted(T, 6.0)])
     u_v = d["u_v0"] - d["rho"] / (1 - d["rho"]) * (d["u_s0"] - d["u_v0"] - d["gap_inf"]) * -np.expm1(-d["rate"] * last)

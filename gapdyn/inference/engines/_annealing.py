@@ -30,8 +30,9 @@ def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mi
         pool.add(mixture, COUNT)
         log_wide = wide.log_prob(pool.x)
         way = np.nan_to_num(pool.log_target, nan=NEVER, neginf=NEVER) - log_wide
-        done = _step(log_wide - pool.log_proposal, way)
-        mixture = adapted(pool.x, done * way + log_wide - pool.log_proposal, random, components)
+        start = log_wide - pool.log_proposal
+        done = _step(start, way)
+        mixture = adapted(pool.x, done * way + start, random, components)
         if done >= FLAT:
             break
     return mixture

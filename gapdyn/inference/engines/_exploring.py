@@ -8,6 +8,7 @@ Marin, Mira, Robert 2012): what an early proposal missed by far, a later one mak
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -49,7 +50,6 @@ class Pool:
         self.made: list[tuple[int, Mixture]] = []
         self.x, self.own = np.zeros((0, aim.size)), np.zeros((0, aim.size + aim.extra))
         self.log_target, self._log_sum = np.zeros(0), np.zeros(0)
-        self.weight, self.k = np.zeros(0), np.inf
 
     def __len__(self) -> int:
         return len(self.x)
@@ -61,6 +61,19 @@ class Pool:
     @property
     def log_weight(self) -> Any:
         return self.log_target - self.log_proposal
+
+    @functools.cached_property
+    def _smoothed(self) -> tuple[Any, float]:
+        """Looked at once for all points there are; annealing never does."""
+        return smooth(self.log_weight)
+
+    @property
+    def weight(self) -> Any:
+        return self._smoothed[0]
+
+    @property
+    def k(self) -> float:
+        return self._smoothed[1]
 
     @property
     def worth(self) -> float:
@@ -80,14 +93,13 @@ class Pool:
     def add(self, mixture: Mixture, count: int) -> None:
         """`count` more points, from `mixture`."""
         x, own, log_target, log_proposal = points(self.aim, mixture, self.random, count)
-        x = x[:, : self.aim.size]
         before = np.logaddexp(self._log_sum, np.log(count) + mixture.log_prob(self.x))
         here = np.logaddexp.reduce([*(np.log(n) + m.log_prob(x) for n, m in self.made), np.log(count) + log_proposal])
         self._log_sum = np.concatenate([before, here])
         self.x, self.own = np.concatenate([self.x, x]), np.concatenate([self.own, own])
         self.log_target = np.concatenate([self.log_target, log_target])
         self.made.append((count, mixture))
-        self.weight, self.k = smooth(self.log_weight)
+        self.__dict__.pop("_smoothed", None)
 
     def adapted(self, components: int) -> Mixture:
         """A mixture that resembles the target as far as the points know it: flattened until enough of them count."""
@@ -130,14 +142,13 @@ def explored(
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
-    """Points (count, size + extra), the last numbers standard normal; the target's own vectors of them; log densities
-    of target and proposal (count,).
+    """Points (count, size); the target's own vectors of them, the extra numbers being standard normal; log densities of
+    target and proposal (count,).
     """
-    rest, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
-    x = np.concatenate([rest, e], 1)
+    x, e = mixture.sample(random, count), random.standard_normal((count, aim.extra))
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
-    log_target, own = aim.both(x)
-    return x, own, log_target - normal, mixture.log_prob(rest)
+    log_target, own = aim.both(np.concatenate([x, e], 1))
+    return x, own, log_target - normal, mixture.log_prob(x)
 
 
 def effective(log_weight: Any) -> float:
