@@ -89,7 +89,7 @@ class CheckpointErrors(dist.Distribution):
     ----------
     mean : (times, 2), the law.
     se : (times, 2), measured standard errors, 0 where there is none: size of the independent part.
-    common_se : (times, 2), their smooth course (see `common_course`): size of the shared part.
+    common_se : (times, 2), their smooth course (see `common_course`): size of the shared part; None: nothing is shared.
     corr : (times,), correlation of the errors of u_s and u_v at a checkpoint, 0 where unknown.
     mask : (times, 2), False where not measured.
     shared, sigma : (2,), the shared part c and the excess noise.
@@ -110,6 +110,8 @@ class CheckpointErrors(dist.Distribution):
 
     def common(self) -> Any:
         """sqrt(c) se, (times, 2): the size of the common error at each checkpoint."""
+        if self.common_se is None:
+            return jnp.zeros_like(self.mean_)
         return jnp.where(self.mask_, jnp.sqrt(self.shared) * self.common_se, 0.0)
 
     def _blocks(self) -> tuple[Any, Any, Any]:
@@ -198,12 +200,15 @@ class CheckpointErrors(dist.Distribution):
 
     def gram(self, rows: Any) -> Any:
         """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints, common errors included."""
+        if self.common_se is None:
+            white = self._factor().whiten(rows)
+            return jnp.einsum("itk,jtk->ij", white, white)
         _, white, common = self._whitened(rows)
         h, a, big_r = self._offset_posterior(white, common)
         return jnp.einsum("itk,jtk->ij", white, white) - h @ big_r @ inverse_2x2(a)[0] @ h.T
 
     def log_prob(self, value: Any) -> Any:
-        if self.offset is not None or self.nu is not None:
+        if self.offset is not None or self.nu is not None or self.common_se is None:
             return jnp.sum(self.checkpoint_log_prob(value))
         scatter, white, common = self._whitened(self._residual(value)[None])
         total = jnp.sum(self._log_prob_of_white(scatter, white[0]))

@@ -128,7 +128,7 @@ class Model:
         return CheckpointErrors(
             course,
             obs.se,
-            obs.common_se,
+            obs.common_se if self.has_common_errors else None,
             obs.corr,
             obs.mask,
             shared=pair("shared", fixed_share),

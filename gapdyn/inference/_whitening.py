@@ -66,8 +66,9 @@ class Factor(NamedTuple):
 
 
 def _whitened(l11: Any, l21: Any, l22: Any, rows: Any) -> Any:
-    first = rows[..., 0] / l11
-    return jnp.stack([first, (rows[..., 1] - l21 * first) / l22], -1)
+    # one division per checkpoint, not one per row
+    first = rows[..., 0] * (1 / l11)
+    return jnp.stack([first, (rows[..., 1] - l21 * first) * (1 / l22)], -1)
 
 
 def factor(b11: Any, b12: Any, b22: Any, mask: Any) -> Factor:

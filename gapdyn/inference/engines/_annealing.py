@@ -19,13 +19,14 @@ COUNT = 4096  # points in a stage; with half of them a second mode is lost now a
 WIDTH = 1.5  # sd of the wide density: twice that of a default prior in most of its coordinates
 TO_FIT = 60  # points, effectively, from which a stage fits its mixture; with more there are twice the stages
 STAGES = 40
+LAST = 3  # stages whose points count: those of older ones are all but worthless, and cost their time in each stage
 NEVER = -1e300  # log density where there is none
 
 
 def annealed(aim: Collapsed, random: np.random.Generator, components: int) -> Mixture:
     """A mixture that resembles the flattened posterior on the first `size` numbers of `aim`."""
     wide = Mixture(np.zeros(1), np.zeros((1, aim.size)), WIDTH * np.eye(aim.size)[None])
-    pool, mixture = Pool(aim, random), wide
+    pool, mixture = Pool(aim, random, LAST), wide
     for _ in range(STAGES):
         pool.add(mixture, COUNT)
         log_wide = wide.log_prob(pool.x)

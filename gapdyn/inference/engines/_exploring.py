@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._diagnostics import ENOUGH
-from ._mixture import Mixture, factor_of, systematic
+from ._mixture import Mixture, factor_of, log_sum, systematic
 from ._pareto import smooth
 from ._result import Sampled
 from ._target import Collapsed
@@ -35,7 +35,7 @@ COVERED = 0.7  # k-hat below which the weights may be trusted
 
 
 class Pool:
-    """All points so far and their weights.
+    """All points so far, or those of the `last` proposals, and their weights.
 
     Attributes
     ----------
@@ -45,18 +45,15 @@ class Pool:
     weight, k : (points,), the smoothed weights, and their k-hat.
     """
 
-    def __init__(self, aim: Collapsed, random: np.random.Generator):
-        self.aim, self.random = aim, random
+    def __init__(self, aim: Collapsed, random: np.random.Generator, last: int | None = None):
+        self.aim, self.random, self.last = aim, random, last
         self.made: list[tuple[int, Mixture]] = []
         self.x, self.own = np.zeros((0, aim.size)), np.zeros((0, aim.size + aim.extra))
-        self.log_target, self._log_sum = np.zeros(0), np.zeros(0)
+        self.log_target, self.log_proposal = np.zeros(0), np.zeros(0)
+        self._each = np.zeros((0, 0))  # (proposals, points), log density times the proposal's points
 
     def __len__(self) -> int:
         return len(self.x)
-
-    @property
-    def log_proposal(self) -> Any:
-        return self._log_sum - np.log(len(self))
 
     @property
     def log_weight(self) -> Any:
@@ -93,11 +90,16 @@ class Pool:
     def add(self, mixture: Mixture, count: int) -> None:
         """`count` more points, from `mixture`."""
         x, own, log_target, log_proposal = points(self.aim, mixture, self.random, count)
-        before = np.logaddexp(self._log_sum, np.log(count) + mixture.log_prob(self.x))
-        here = np.logaddexp.reduce([*(np.log(n) + m.log_prob(x) for n, m in self.made), np.log(count) + log_proposal])
-        self._log_sum = np.concatenate([before, here])
+        if len(self.made) == self.last:
+            gone, _ = self.made.pop(0)
+            self.x, self.own, self.log_target = self.x[gone:], self.own[gone:], self.log_target[gone:]
+            self._each = self._each[1:, gone:]
+        here = [np.log(n) + m.log_prob(x) for n, m in self.made]
+        before = np.vstack([self._each, np.log(count) + mixture.log_prob(self.x)])
+        self._each = np.hstack([before, np.vstack([*here, np.log(count) + log_proposal])])
         self.x, self.own = np.concatenate([self.x, x]), np.concatenate([self.own, own])
         self.log_target = np.concatenate([self.log_target, log_target])
+        self.log_proposal = log_sum(self._each) - np.log(len(self))
         self.made.append((count, mixture))
         self.__dict__.pop("_smoothed", None)
 

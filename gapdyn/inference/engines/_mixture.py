@@ -6,7 +6,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 NU = 5.0  # tails heavier than those of any posterior that data have begun to shape
 PRIOR = 20.0  # effective draws that the shape of all weighs in the shape of one component
@@ -21,17 +20,22 @@ class Mixture(NamedTuple):
 
     def _parts(self, x: Any) -> tuple[Any, Any]:
         """log of weight times density (components, draws), and squared distances."""
-        size = x.shape[-1]
-        whiten = np.linalg.inv(self.factor)
-        square = np.stack([np.sum((x @ w.T - w @ m) ** 2, 1) for w, m in zip(whiten, self.mean, strict=True)])
+        size, whiten = x.shape[-1], np.linalg.inv(self.factor)
+        # in place: half of the time of these large arrays is that of getting their memory
+        e = (whiten.reshape(-1, size) @ x.T).reshape(*self.mean.shape, -1)
+        e -= np.einsum("kij,kj->ki", whiten, self.mean)[..., None]
+        square = np.einsum("kin,kin->kn", e, e)
         log_det = np.sum(np.log(np.einsum("kii->ki", self.factor)), 1)
         norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * np.log(NU * np.pi)
-        tails = norm - (NU + size) / 2 * np.log1p(square / NU)
-        return (self.log_weight - log_det)[:, None] + tails, square
+        log_part = square / NU
+        np.log1p(log_part, out=log_part)
+        log_part *= -(NU + size) / 2
+        log_part += (self.log_weight - log_det + norm)[:, None]
+        return log_part, square
 
     def log_prob(self, x: Any) -> Any:
         """Log density at x (draws, size)."""
-        return logsumexp(self._parts(x)[0], axis=0)
+        return log_sum(self._parts(x)[0])
 
     def sample(self, random: np.random.Generator, count: int) -> Any:
         """(count, size) in random order; each component gets its share, to one draw."""
@@ -48,7 +52,7 @@ class Mixture(NamedTuple):
         `spread` (size, size) is the covariance that a component with few draws falls back to.
         """
         log_part, square = self._parts(x)
-        share = np.exp(log_part - logsumexp(log_part, axis=0)) * weight
+        share = np.exp(log_part - log_sum(log_part)) * weight
         pull = share * (NU + x.shape[-1]) / (NU + square)
         mean = pull @ x / (np.sum(pull, 1)[:, None] + 1e-300)
         scatter = np.stack([(p[:, None] * (x - m)).T @ (x - m) for p, m in zip(pull, mean, strict=True)])
@@ -56,7 +60,13 @@ class Mixture(NamedTuple):
         total = np.sum(share, 1)
         cov = (scatter + held * spread) / (total + held)[:, None, None]
         log_weight = np.log(total + held / len(self.log_weight))
-        return Mixture(log_weight - logsumexp(log_weight), mean, factor_of(cov))
+        return Mixture(log_weight - log_sum(log_weight), mean, factor_of(cov))
+
+
+def log_sum(x: Any) -> Any:
+    """log of the sum of exp(x) over the first axis, where that holds finite numbers: SciPy's takes twice as long."""
+    top = np.max(x, 0)
+    return np.log(np.sum(np.exp(x - top), 0)) + top
 
 
 def systematic(weight: Any, count: int, random: np.random.Generator) -> Any:
