@@ -172,6 +172,8 @@ def length_uncertainty(result: Measurement | MeasuredRun, *, size: str = "notebo
         As `reliability`.
     """
     run = _one(result, "length_uncertainty")
+    if "u_s" not in run.estimates:
+        raise InputError(f"run {run.name!r} was measured without log-probabilities: there is no uncertainty to draw.")
     suffix = "_response" if run.unit == "nats/token" else ""
     figure, chosen = new_figure(size, 1.0)
     ax = figure.subplots()
@@ -179,7 +181,9 @@ def length_uncertainty(result: Measurement | MeasuredRun, *, size: str = "notebo
     for who, color, marker, label in (("s", FIRST, "o", "solver"), ("v", LAST, "s", "best of N")):
         if f"u_{who}{suffix}" not in run.estimates:
             continue
-        x, y = run.estimates[f"len_{who}"].value, run.estimates[f"u_{who}{suffix}"]
+        y = run.estimates[f"u_{who}{suffix}"]
+        known = np.isfinite(y.value)
+        x, y = run.estimates[f"len_{who}"].value[known], y.part(known)
         handles.append(_points(ax, chosen, x, y, color, marker, line="-"))
         labels.append(label)
         ax.plot(x[-1], y.value[-1], marker=marker, color=color, ms=6 * chosen.pen)
