@@ -10,7 +10,7 @@ from .._finding import Finding
 from ._measurement import MeasuredRun
 from ._schema import CORRECT
 
-FEW = 30  # prompts below which intervals over prompts are too narrow
+FEW = 30  # prompts below which intervals over prompts are rough
 OFTEN = 0.2  # share of prompts without a passing score that deserves a remark
 APART = 0.25  # by which the two standard errors may differ
 HOW_TO_LOG = (
@@ -55,7 +55,7 @@ def _of_run(run: MeasuredRun, verifier: str | None) -> list[Finding]:
         found.append(Finding("warning", "no_verifier", text, "Log the verifier's score of each response as score."))
     fewest = int(run.n_prompts.min())
     if fewest < FEW:
-        text = f"Run {run.name!r} has {fewest} prompts at a checkpoint: intervals over so few prompts are too narrow."
+        text = f"Run {run.name!r} has {fewest} prompts at a checkpoint: intervals over so few prompts are rough."
         found.append(Finding("warning", "few_prompts", text, f"Sample {FEW} prompts or more."))
     if len(set(run.n_prompts.tolist())) > 1:
         text = f"Checkpoints of run {run.name!r} have {fewest} to {int(run.n_prompts.max())} prompts."
