@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from fuzz_reader import NAMES, SOURCES, good, reader
+from fuzz_reader import SOURCES, good, reader, write
 
 SECONDS = 300
 LIMITS = ("-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1")
@@ -18,13 +18,10 @@ LIMITS = ("-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1")
 def test_fuzzing_starts_from_files_that_are_right(source, tmp_path):
     if source == "tensorboard":
         pytest.importorskip("tensorboard")
-    path = tmp_path / NAMES.get(source, "x.jsonl")
-    path.parent.mkdir(parents=True, exist_ok=True)
     for content in good(source):
-        path.write_bytes(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            assert reader(source)(tmp_path / "mlruns" if source == "mlflow" else path) is not None
+            assert reader(source)(write(source, tmp_path, content)) is not None
 
 
 def test_every_source_is_fuzzed():
