@@ -142,6 +142,13 @@ def test_lm_eval_repeats_and_legacy_rows(tmp_path):
     assert quiet(tmp_path / "old.jsonl", at=0)["correct"].to_list() == [None, None, 1]
 
 
+@pytest.mark.parametrize("resps", [[None], [[]], []])
+def test_lm_eval_without_any_response(tmp_path, resps):
+    row = {"doc_id": 0, "resps": resps, "exact_match": 0.0}
+    frame = quiet(lines(tmp_path / "samples_sums.jsonl", [row]), at=0)
+    assert frame.select("correct").rows() == [(0.0,)]
+
+
 def test_lm_eval_multiple_choice(tmp_path):
     pairs = [["-2.5", "False"], ["-0.5", "True"], ["-3.0", "False"]]
     row = lm_eval(0, "none", resps=[[p] for p in pairs], filtered_resps=pairs, acc=0.0, metrics=["acc"])
