@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .measurement import diversity as diversity
     from .measurement import ensemble as ensemble
     from .measurement import gv_gap as gv_gap
+    from .measurement import gv_scaling as gv_scaling
     from .measurement import measure as measure
     from .measurement import pass_at_k as pass_at_k
     from .measurement import score_correlation as score_correlation
@@ -79,7 +80,7 @@ _HOME = {
     **dict.fromkeys(("Fleet", "Run", "datasets", "read_fleet", "read_run", "write_run"), "data"),
     **dict.fromkeys(("Measurement", "cross_verify", "diversity", "ensemble", "gv_gap", "measure"), "measurement"),
     **dict.fromkeys(("read_log", "read_logs", "read_samples"), "logs"),
-    **dict.fromkeys(("pass_at_k", "score_correlation", "weights"), "measurement"),
+    **dict.fromkeys(("gv_scaling", "pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),

@@ -39,6 +39,8 @@ def read(arguments: argparse.Namespace) -> Any:
         )
     if not run.measured and not getattr(arguments, "series", None):
         remedy = "Log one of them, or name its column: --column u_s=NAME."
+        if hasattr(arguments, "series"):
+            remedy += " A curve fits any one series: --law sigmoid --series acc_s."
         raise InputError(f"{arguments.file}: run {run.name!r} measures neither u_s nor u_v. {remedy}")
     _check_size(arguments, run)
     return run

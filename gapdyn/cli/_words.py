@@ -43,6 +43,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
     (r"\bengine='(\w+)'", r"--engine \1"),
     (r"\bgd\.backtest\b", "gapdyn backtest"),
+    (r"gd\.fit\(run, gd\.curves\.(\w+)\(\), series='(\w+)', key=0\)", r"gapdyn fit RUN --law \1 --series \2"),
     (r"gd\.ceiling\(comparison\)", "The ceiling"),
     (r"gd\.forcings\.(\w+)\(gd\.forcings\.(\w+)\((\d+)\)\)", r"--forcing \1 --schedule \2:\3"),
     (r"gd\.forcings\.(\w+)\(\)", r"--forcing \1"),

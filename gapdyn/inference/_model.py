@@ -205,7 +205,8 @@ def prepare(
     if not run.measured:
         raise InputError(
             f"run {run.name!r} measures neither u_s nor u_v, and law {law.name!r} describes these two. "
-            "If the log has them under other names, read it with columns={'u_s': 'entropy'}."
+            "If the log has them under other names, read it with columns={'u_s': 'entropy'}. A curve fits any one "
+            "series: gd.fit(run, gd.curves.sigmoid(), series='acc_s', key=0)."
         )
     scale = Scale.of(run)
     level = max((float(np.nanmax(np.abs(getattr(run, s)))) for s in run.measured), default=0.0)

@@ -104,4 +104,5 @@ INSPECT = Source(
         "nll": "minus the sum of `output.choices[0].logprobs`",
         "n_tokens": "their number, else `usage.output_tokens`",
     },
+    to_log="evaluate with --logprobs",
 )

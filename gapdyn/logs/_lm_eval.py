@@ -33,11 +33,12 @@ def read(opened: Opened) -> list[Part]:
             continue
         drawn = _list(responses[0])
         answers = _list(filtered[0]) if len(filtered) == 1 else filtered
+        if len(answers) != len(drawn):
+            answers = answers[:1] if len(drawn) < 2 else []
         several += len(drawn) > 1
         for j in range(max(len(drawn), 1)):
             graded = {key: _of_response(value, j, len(drawn)) for key, value in x.items() if _is_graded(key, value)}
-            answer = answers[j] if len(answers) == len(drawn) else answers[0] if len(drawn) < 2 and answers else None
-            rows.add(i, x, graded, prompt_id=whose, sample_id=j, answer=_plain(answer))
+            rows.add(i, x, graded, prompt_id=whose, sample_id=j, answer=_plain(answers[j]) if answers else None)
     if several:
         text = f"{several} documents have several responses, but metrics only of all of them together."
         rows.note("warning", "metrics_of_all", text, "Name a metric that is a list, one value per response.")

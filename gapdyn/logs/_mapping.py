@@ -15,7 +15,7 @@ from ..data._cells import CellError, parse
 from ..data._columns import LARGEST, SMALLEST, Column
 from ..data._table import Table
 from ..data._text import listing, show, suggest
-from ..measurement._schema import REQUIRED
+from ..measurement._schema import CORRECT, PROMPT, UNCERTAINTY
 from ._source import Source
 
 
@@ -90,16 +90,16 @@ def _default(
             continue
         if not hits:
             continue
-        if (
-            pattern in source.made and column in REQUIRED
-        ):  # what is wrong with it is an error of the file, not of a guess
-            return hits[0]
+        if pattern in source.made and column in (PROMPT, *UNCERTAINTY):
+            return hits[0]  # what is wrong with it is an error of the file, not of a guess
         bad = next((value for table in tables if (value := _impossible(table, hits[0], column)) is not None), None)
         if bad is None:
             return hits[0]
-        text = f"{hits[0]!r} is not taken for {column.name}, which must be {column.allowed}: it holds {show(bad)}."
+        allowed = "0 or 1" if column is CORRECT else column.allowed
+        text = f"{hits[0]!r} is not taken for {column.name}, which must be {allowed}: it holds {show(bad)}."
         remedy = f"Rescale it, or name another field, such as {column.name}='<its name>'."
-        findings.append(Finding("info", "not_taken", text, remedy))
+        level = "warning" if column is CORRECT else "info"  # without grades there is little to measure
+        findings.append(Finding(level, "not_taken", text, remedy))
     return None
 
 
@@ -120,6 +120,8 @@ def _impossible(table: Table, name: str, column: Column) -> object | None:
         return next(cell for cell in table.columns[name] if not _is_number(cell))
     size = np.abs(values)
     bad = column.outside(values) | (size > LARGEST) | ((size < SMALLEST) & (size > 0))
+    if column is CORRECT:  # a reward between is a score
+        bad |= (values != 0) & (values != 1) & ~np.isnan(values)
     return float(values[bad][0]) if bad.any() else None
 
 

@@ -148,7 +148,7 @@ def load_samples(
     import polars as pl
 
     frame = _numbered(pl.concat(frames, how="diagonal"), next(iter(clocks)))
-    findings = [_said(files, kind, chosen), *_lacking(frame), *chosen.findings]
+    findings = [_said(files, kind, chosen), *_lacking(frame, kind), *chosen.findings]
     findings += dict.fromkeys(finding for part in parts for finding in part.findings)
     return Dump(kind, frame, chosen.fields, chosen.assumed, tuple(findings))
 
@@ -289,7 +289,7 @@ def _said(files: Sequence[Opened], kind: Source, chosen: Chosen) -> Finding:
     return Finding("info", "fields", text, "Name fields yourself to change that, such as score='<its name>'.")
 
 
-def _lacking(frame: pl.DataFrame) -> list[Finding]:
+def _lacking(frame: pl.DataFrame, kind: Source) -> list[Finding]:
     """What `measure` will miss."""
     rows = frame.height
     scored = any(is_score(name) for name in frame.columns)
@@ -297,15 +297,18 @@ def _lacking(frame: pl.DataFrame) -> list[Finding]:
     missing[SCORE] = 0 if scored else rows
     found = []
     none = [c.name for c, count in missing.items() if count == rows]
+    graded = CORRECT.name in frame.columns and frame[CORRECT.name].null_count() < rows
     if none:
+        alone = "of the grades alone gd.measure gives accuracies" if graded else "gd.measure needs them, or grades"
         remedies = {
-            NLL.name: "gd.measure needs nll and n_tokens: sample with logprobs, or score the responses with the model.",
-            N_TOKENS.name: "gd.measure needs n_tokens: count the tokens of the responses.",
+            NLL.name: f"For u_s and u_v {kind.to_log}; {alone}.",
+            N_TOKENS.name: f"Count the tokens of the responses for u_s and u_v; {alone}.",
             SCORE.name: "Without a verifier's score there is no u_v.",
         }
         found.append(Finding("warning", "lacking", f"No response has {' or '.join(none)}.", remedies[none[0]]))
     for column, count in missing.items():
         if 0 < count < rows:
             text = f"{count:,} of {rows:,} responses have no {column.name}."
-            found.append(Finding("warning", "missing", text, "gd.measure leaves them out."))
+            left_out = "gd.measure leaves them out." if column is not SCORE else "They cannot be picked."
+            found.append(Finding("warning", "missing", text, left_out))
     return found

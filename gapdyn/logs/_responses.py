@@ -121,6 +121,7 @@ VLLM = Source(
         "nll": "-`cumulative_logprob`",
         "n_tokens": "length of `token_ids`",
     },
+    to_log="sample with SamplingParams(logprobs=0)",
 )
 OPENAI = Source(
     name="openai",
@@ -136,4 +137,5 @@ OPENAI = Source(
         "nll": "minus the sum of `choices[].logprobs`",
         "n_tokens": "their number",
     },
+    to_log="ask for logprobs (chat: logprobs=true; completions: logprobs=1)",
 )

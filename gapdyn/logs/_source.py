@@ -52,6 +52,7 @@ class Source:
     times : (field, clock) that may be the time, the best first.
     defaults : which fields are taken for what, if the user does not say.
     made : name of gapdyn -> how it is worked out of the file's fields, in words.
+    to_log : how to have log-probabilities beside the responses.
     folder : whether a folder is one log (otherwise it is read file by file).
     """
 
@@ -64,4 +65,5 @@ class Source:
     times: Sequence[tuple[str, str]] = ()
     defaults: Defaults = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
+    to_log: str = "score the dumped responses with the model, and add nll and n_tokens"
     folder: bool = False

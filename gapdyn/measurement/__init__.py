@@ -22,6 +22,8 @@ from ._measure import measure as measure
 from ._measurement import MeasuredRun as MeasuredRun
 from ._measurement import Measurement as Measurement
 from ._pass_k import pass_at_k as pass_at_k
+from ._scaling import GvScaling as GvScaling
+from ._scaling import gv_scaling as gv_scaling
 from ._schema import VERSION as VERSION
 from ._schema import sample_table as sample_table
 from ._sweep import GapSweep as GapSweep

@@ -29,7 +29,7 @@ def fold(
             except Scattered:
                 continue
         if not scan.checkpoints:
-            raise InputError(f"{parts[0].label}: no response has both nll and n_tokens. Were they logged?")
+            raise InputError(f"{parts[0].label}: no response has both nll and n_tokens, or a grade. Were they logged?")
         return scan, made
     raise AssertionError
 

@@ -48,6 +48,9 @@ def measure(
     where none has such a score, the highest-scoring one (of equal scores the one with the smallest uncertainty per
     token). `fallback` is the share of those prompts. Files may be larger than memory.
 
+    A table with grades (`correct`) but without log-probabilities gives accuracies, pass@k and gaps; u_s and u_v are
+    then not measured, and `acc_v` is that of a response drawn from those that pass sigma.
+
     Parameters
     ----------
     samples
@@ -83,7 +86,8 @@ def measure(
     Raises
     ------
     InputError
-        A source that cannot be read, a missing column, a value that cannot be, a response that comes twice.
+        A source that cannot be read, a missing column (neither nll with n_tokens nor correct), a value that cannot be,
+        a response that comes twice.
 
     Examples
     --------
@@ -139,8 +143,9 @@ def _measured(
     sums = uncertainty.sums.of(at)
     k = len(NAMES)
     counts = sums[..., k : 2 * k]
+    prompts = counts[..., k - 1]
     draws, level, seed = resampling
-    bootstrap = Bootstrap.of(counts[..., 0], draws, level, generator(seed))
+    bootstrap = Bootstrap.of(prompts, draws, level, generator(seed))
     every = bootstrap.estimate(sums, lambda s: _with_gaps(s[..., :k] / s[..., k : 2 * k]))
     estimates = {name: every.part(i) for i, name in enumerate((*NAMES, "gap", "gap_token")) if name != "n_samples"}
     cov = np.stack([uncertainty.moments.covariance(c) for c in at])
@@ -168,8 +173,8 @@ def _measured(
         error_corr_v=across["u_v"],
         shared_s=_shared(across["u_s"]),
         shared_v=_shared(across["u_v"]),
-        n_prompts=counts[..., 0].sum(1),
-        n_samples=sums[..., k - 1].sum(1) / counts[..., k - 1].sum(1),
+        n_prompts=prompts.sum(1),
+        n_samples=sums[..., k - 1].sum(1) / prompts.sum(1),
         n_graded=sums[..., -1].sum(1),
         ks=ks,
         pass_k=pass_k,

@@ -35,7 +35,7 @@ class MeasuredRun:
     estimates : name -> `Estimate` of (n,). `u_s`, `u_v` and `gap` in `unit`; `u_s_token` and `u_v_token` (or
         `u_s_response`, `u_v_response`) in the other one; `len_s`, `len_v`, `acc_s`, `acc_v`, `fallback`, `pass_n`; of
         the verifier `auc`, `tpr`, `fpr`, `youden`, `brier`; `gv_gap` and `gv_gap_relative` at sigma. What could not be
-        measured is not there.
+        measured, such as u_s without log-probabilities, is not there.
     se : name -> (n,), standard errors of the four uncertainties from the scatter over prompts (the delta method: these
         are means), which go into the run. `estimates` has those of the bootstrap.
     corr : (n,), correlation of the errors of u_s and u_v at a checkpoint.
@@ -80,19 +80,21 @@ class MeasuredRun:
             raise InputError(f"run {self.name!r} has samples of one checkpoint only; a run needs two. Sample another.")
         found = {n: e.value for n, e in self.estimates.items() if n in SERIES}
         extra = {n: e.value for n, e in self.estimates.items() if n in EXTRA}
+        errors = {f"se_{n}": _positive(self.estimates[n].se) for n in ("acc_s", "acc_v") if n in self.estimates}
         return Run(
             self.name, self.t, clock=self.clock, unit=self.unit, **found,
             se_s=_positive(self.se["u_s"]), se_v=_positive(self.se["u_v"]),
             corr=np.where(np.abs(self.corr) < 1, self.corr, np.nan),
             n_acc=np.where(self.n_graded > 0, self.n_graded, np.nan),
-            extra={**extra, "n_prompts": self.n_prompts, "n_samples": self.n_samples},
+            extra={**extra, **errors, "n_prompts": self.n_prompts, "n_samples": self.n_samples},
             meta={"source": "gapdyn.measure"},
         )  # fmt: skip
 
     @property
     def shared(self) -> float:
         """The share c, the mean of that of u_s and of u_v."""
-        return float(np.nanmean([self.shared_s, self.shared_v])) if len(self.t) > 1 else np.nan
+        known = [c for c in (self.shared_s, self.shared_v) if np.isfinite(c)]
+        return float(np.mean(known)) if known else np.nan
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -118,18 +120,19 @@ class MeasuredRun:
         n, width = len(self.t), ROWS // 2
         rows = list(range(n)) if n <= ROWS else [*range(width), *range(n - width, n)]
         size = f"{_span(self.n_prompts)} prompts, {_span(self.n_samples)} samples each"
-        lines = [f"{self.name}: {n} checkpoints, {size}, {self.unit}"]
+        unit = f", {self.unit}" if "u_s" in self.estimates else ""
+        lines = [f"{self.name}: {n} checkpoints, {size}{unit}"]
         lines.append(f"{self.clock:>9s}" + "".join(f"{_short(n):>10s}" for n in names))
         for i in rows:
             if n > ROWS and i == n - width:
                 lines.append(f"{'...':>9s}")
-            lines.append(f"{self.t[i]:>9g}" + "".join(f"{self.estimates[c].value[i]:>10.4g}" for c in names))
+            lines.append(f"{self.t[i]:>9g}" + "".join(f" {self.estimates[c].value[i]:>9.4g}" for c in names))
             if i in (0, n - 1):
                 errors = [self.se[c][i] if c in self.se else self.estimates[c].se[i] for c in names]
                 lines.append(f"{'+-':>9s}" + "".join(f"{e:>10.2g}" for e in errors))
-        if n > 1:
-            shares = f"{self.shared_s:.2f} (u_s), {self.shared_v:.2f} (u_v)"
-            lines.append(f"share of squared standard errors common to all checkpoints: {shares}")
+        shares = {"u_s": self.shared_s, "u_v": self.shared_v}
+        if known := [f"{c:.2f} ({name})" for name, c in shares.items() if np.isfinite(c)]:
+            lines.append(f"share of squared standard errors common to all checkpoints: {', '.join(known)}")
         return "\n".join(lines)
 
 
@@ -201,7 +204,7 @@ class Measurement(AbstractResult):
         """
         found = [r.shared for r in self.runs if np.isfinite(r.shared)]
         if not found:
-            text = "no run has two checkpoints with the same prompts, so nothing says what their errors share"
+            text = "no run has u_s at two checkpoints with the same prompts, so nothing says what their errors share"
             raise InputError(f"{text}. Leave shared to be inferred.")
         return float(np.mean(found))
 

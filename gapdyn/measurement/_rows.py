@@ -10,20 +10,20 @@ import numpy as np
 from .._check import InputError
 from ..data._columns import LARGEST, RUN, TIME, Column
 from ..data._text import show
-from ._schema import ANSWER, CORRECT, N_TOKENS, NLL, PROMPT, SAMPLE, SCORE, is_score
-from ._source import Part, readable
+from ._schema import ANSWER, CORRECT, N_TOKENS, NLL, PROMPT, SAMPLE, SCORE, UNCERTAINTY, is_score
+from ._source import MISSING, Part, readable
 
 if TYPE_CHECKING:
     import polars as pl
 
 ROUNDING = 1e-3  # a sum of low-precision log-probabilities may be that much above 0
-_MISSING = ("", "nan", "null", "none", "na", "n/a", "<na>")
 
 
 def read_rows(part: Part, start: int, count: int, wanted: tuple[str, ...], seen: Counter[str]) -> pl.DataFrame:
     """Rows start .. start + count of a table: keys, and those of the `wanted` columns that are there, as float64.
 
-    Rows without a usable nll or n_tokens are left out; `seen` counts them, and scores and grades that are missing.
+    Rows without a usable nll or n_tokens are left out, of a table with grades alone those without one; `seen` counts
+    them, and scores and grades that are missing.
 
     Raises
     ------
@@ -54,21 +54,27 @@ def read_rows(part: Part, start: int, count: int, wanted: tuple[str, ...], seen:
         keys.append(_whole_numbers(raw[SAMPLE.name]))
     if ANSWER.name in names:
         keys.append(raw[ANSWER.name].cast(pl.String))
+    for column in UNCERTAINTY:
+        columns.setdefault(column.name, np.full(raw.height, np.nan))
     frame = pl.DataFrame([*keys, *(pl.Series(n, v) for n, v in columns.items())])
-    return _usable(frame, columns, seen)
+    return _usable(frame, columns, part.graded_only, seen)
 
 
-def _usable(frame: pl.DataFrame, columns: dict[str, np.ndarray], seen: Counter[str]) -> pl.DataFrame:
+def _usable(frame: pl.DataFrame, columns: dict[str, np.ndarray], graded_only: bool, seen: Counter[str]) -> pl.DataFrame:
     nll, tokens = columns[NLL.name], columns[N_TOKENS.name]
-    missing = ~np.isfinite(nll) | np.isnan(tokens)
+    ungraded = np.isnan(columns[CORRECT.name]) if CORRECT.name in columns else np.ones(len(nll), bool)
+    missing = ungraded if graded_only else ~np.isfinite(nll) | np.isnan(tokens)
     empty = ~missing & (tokens < 1)
     seen["rows"] += len(nll)
-    seen["missing"] += int(missing.sum())
     seen["empty"] += int(empty.sum())
+    if not graded_only:
+        seen["missing"] += int(missing.sum())
     usable = ~(missing | empty)
     for name, values in columns.items():
-        if is_score(name) or name == CORRECT.name:
+        if is_score(name):
             seen[name] += int(np.isnan(values[usable]).sum())
+    if CORRECT.name in columns:
+        seen[CORRECT.name] += int((ungraded & (usable | graded_only)).sum())
     return frame if usable.all() else frame.filter(usable)
 
 
@@ -80,7 +86,7 @@ def _numbers(part: Part, series: pl.Series, start: int) -> np.ndarray:
         if series.name == CORRECT.name:
             clean = clean.replace({"true": "1", "false": "0"})
         values = clean.cast(pl.Float64, strict=False)
-        bad = values.is_null() & clean.is_not_null() & ~clean.is_in(_MISSING)
+        bad = values.is_null() & clean.is_not_null() & ~clean.is_in(MISSING)
         if bad.any():
             row = int(bad.arg_max() or 0)
             raise _cell(

@@ -25,7 +25,7 @@ SCORE = Column(
 )  # fmt: skip
 CORRECT = Column("correct", "whether it is right: 0 or 1, true or false", "-", low=0, high=1)
 
-REQUIRED = (PROMPT, NLL, N_TOKENS)
+UNCERTAINTY = (NLL, N_TOKENS)  # both of them must be there, or CORRECT
 NUMBERS = (NLL, N_TOKENS, SCORE, CORRECT)
 SAMPLES = (RUN, TIME, PROMPT, SAMPLE, *NUMBERS, ANSWER)
 SAMPLE_NAMES = tuple(column.name for column in SAMPLES)
@@ -47,7 +47,8 @@ def sample_table() -> str:
     """
     rows = ["| column | meaning | unit | allowed |", "|---|---|---|---|"]
     for c in SAMPLES:
-        name = f"`{c.name}` (required)" if c in (TIME, *REQUIRED) else f"`{c.name}`"
+        needed = "required" if c in (TIME, PROMPT) else "or `correct`" if c in UNCERTAINTY else ""
+        name = f"`{c.name}` ({needed})" if needed else f"`{c.name}`"
         rows.append(f"| {name} | {c.meaning.replace('|', chr(92) + '|')} | {c.unit} | {c.allowed} |")
         if c is SCORE:
             rows.append(f"| `score_<verifier>` | the same, by another verifier | 1 | {c.allowed} |")

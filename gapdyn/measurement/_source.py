@@ -16,13 +16,14 @@ from ..data._columns import CLOCK, RUN, TIME, TIME_NAMES
 from ..data._files import locate, require_file
 from ..data._table import Table, clean_header
 from ..data._text import listing, show, squash, suggest
-from ._schema import ANSWER, REQUIRED, SAMPLE_NAMES, is_score
+from ._schema import ANSWER, CORRECT, NLL, PROMPT, SAMPLE_NAMES, UNCERTAINTY, is_score
 from ._text_files import text_to_parquet, unzipped
 
 if TYPE_CHECKING:
     import polars as pl
 
 HEAD = 1000  # rows that say which column is the time
+MISSING = ("", "nan", "null", "none", "na", "n/a", "<na>")  # texts that stand for nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Part:
     run: str  # name of the run where no column names it
     clock: str
     names: tuple[str, ...]  # columns that are there, t among them
+    graded_only: bool  # no response has both nll and n_tokens, but there are grades
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,7 @@ def _part(source: Any, reading: Reading, folder: Path) -> Part:
     fields = _fields(table, reading)
     time = find_time(table, {n: f for n, f in fields.items() if n in (*TIME_NAMES, CLOCK.name)},
                      reading.t, reading.clock, range(head.height))  # fmt: skip
-    missing = [column.name for column in REQUIRED if column.name not in fields]
-    if missing:
-        there = f"its columns are {listing(table.columns, 20)}"
-        remedy = f'Rename one, or pass columns={{"{missing[0]}": "<its name>"}}.'
-        raise table.error(f"there is no column {' and no '.join(map(repr, missing))}; {there}. {remedy}")
+    _require(table, fields)
     kept = {n: f for n, f in fields.items() if n not in (*TIME_NAMES, CLOCK.name)} | {TIME.name: time.field}
     import polars as pl
 
@@ -102,7 +100,38 @@ def _part(source: Any, reading: Reading, folder: Path) -> Part:
             raise table.error(f"column {kept[name]!r} holds {kind}, not a text or a number. Unpack it first.")
     with readable(label):
         rows = chosen.select(pl.len()).collect().item()
-    return Part(label, chosen, rows, reading.name or stem, time.clock, tuple(kept))
+        graded_only = CORRECT.name in kept and not all(_has_values(chosen, head.height, c.name) for c in UNCERTAINTY)
+    if graded_only:
+        kept.pop(NLL.name, None)
+    return Part(label, chosen, rows, reading.name or stem, time.clock, tuple(kept), graded_only)
+
+
+def _require(table: Table, fields: Mapping[str, str]) -> None:
+    """A prompt, and something to measure: nll and n_tokens, or a grade."""
+    needed = (PROMPT,) if CORRECT.name in fields else (PROMPT, *UNCERTAINTY)
+    missing = [column.name for column in needed if column.name not in fields]
+    if not missing:
+        return
+    there = f"its columns are {listing(table.columns, 20)}"
+    remedy = f'Rename one, or pass columns={{"{missing[0]}": "<its name>"}}.'
+    if missing != [PROMPT.name]:
+        remedy += " For accuracies alone a column 'correct' is enough."
+    raise table.error(f"there is no column {' and no '.join(map(repr, missing))}; {there}. {remedy}")
+
+
+def _has_values(frame: pl.LazyFrame, head: int, name: str) -> bool:
+    """Whether a column is there and has anything but missing values; most tables show it within the head."""
+    import polars as pl
+
+    kind = frame.collect_schema().get(name)
+    if kind is None:
+        return False
+    there = pl.col(name).is_not_null()
+    if kind == pl.String:
+        there &= ~pl.col(name).str.strip_chars().str.to_lowercase().is_in(MISSING)
+    elif kind.is_float():
+        there &= pl.col(name).is_finite()
+    return any(rows.select(there.any()).collect().item() for rows in (frame.head(head), frame))
 
 
 def _fields(table: Table, reading: Reading) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """U_s and U_v of each prompt at each checkpoint (theory: Sun et al., arXiv:2507.00075), and what is counted with them.
 
 The best-of-N response is the one with the smallest uncertainty per token among those with a score of at least sigma;
-where none has, the highest-scoring one, of equal scores the one with the smallest uncertainty per token.
+where none has, the highest-scoring one, of equal scores the one with the smallest uncertainty per token. Without
+log-probabilities nothing says which is the surest: each of these counts as likely as another.
 """
 
 from __future__ import annotations
@@ -45,9 +46,17 @@ class Uncertainty:
         best = [np.full(groups, np.nan) for _ in rows]
         fallback = np.full(groups, np.nan)
         if self.verifier is not None:
-            row, failed = pick(batch, batch.columns[self.verifier], self.sigma)
+            score = batch.columns[self.verifier]
+            row, failed = pick(batch, score, self.sigma)
             scored = row >= 0
             best = [np.where(scored, x[row], np.nan) for x in rows]
+            blind = batch.add((~np.isnan(nll)).astype(float)) == 0
+            if blind.any():
+                likely, unpassed = likely_picks(batch, score, self.sigma)
+                drawn = [mean(batch, np.where(likely, x, np.nan)) for x in rows]
+                best = [np.where(blind, d, b) for d, b in zip(drawn, best, strict=True)]
+                scored |= blind & (batch.add(likely.astype(float)) > 0)
+                failed = np.where(blind, unpassed, failed)
             fallback = np.where(scored, failed, np.nan)
         passed = np.maximum.reduceat(np.where(np.isnan(correct), -1.0, correct), batch.starts)
         passed = np.where(passed < 0, np.nan, passed)
@@ -82,3 +91,12 @@ def pick(batch: Batch, score: np.ndarray, sigma: float) -> tuple[np.ndarray, np.
     best = np.full(len(batch.starts), -1)
     best[group[::-1]] = rows[::-1]  # of equals the first one
     return best, failed
+
+
+def likely_picks(batch: Batch, score: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each response may be the best of its group as far as scores tell, (rows,); and whether none passed."""
+    filled = np.where(np.isnan(score), -1.0, score)
+    top = np.maximum.reduceat(filled, batch.starts)
+    failed = top < sigma
+    best = (filled == top[batch.group]) & (filled >= 0)
+    return np.where(failed[batch.group], best, filled >= sigma), failed

@@ -23,4 +23,5 @@ from ._predictive import predictive as predictive
 from ._progress import learning as learning
 from ._ranks import ranks as ranks
 from ._save import save as save
+from ._scaling import gv_scaling as gv_scaling
 from ._trajectory import trajectory as trajectory

@@ -17,6 +17,8 @@ from ._words import minus, plain
 
 FIRST, LAST = BLUE, ORANGE
 SHADE = 0.18
+RARE, PALE = 0.01, 0.3  # share of responses below which a bin says little, and how strongly it is drawn
+MARKED = 12  # checkpoints that bear a marker and an interval where all of them would lie on each other
 KS_COLOURS = (BLUE, GREEN, ORANGE, VERMILLION, INK, GREY)
 KS_MARKERS = "os^xDv"
 
@@ -24,7 +26,8 @@ KS_MARKERS = "os^xDv"
 def reliability(result: Measurement | MeasuredRun, *, size: str = "notebook") -> Figure:
     """Share of right responses against the score, at a run's first and last checkpoint, with their intervals.
 
-    A calibrated score lies on the diagonal. Below, how many responses have which score.
+    A calibrated score lies on the diagonal. Bins with less than a hundredth of the responses are pale. Below, which
+    share of the responses has which score.
 
     Parameters
     ----------
@@ -45,13 +48,14 @@ def reliability(result: Measurement | MeasuredRun, *, size: str = "notebook") ->
     ax.plot([0, 1], [0, 1], color=GREY, lw=0.8 * chosen.pen, ls=":")
     handles = []
     for i, color, marker in _ends(run):
-        there = curve.count[i] > 0
-        e = curve.right
-        handles.append(_points(ax, chosen, curve.mean_score[i][there], _at(e, i, there), color, marker))
-        edges = np.arange(11) / 10
-        below.stairs(curve.count[i] / curve.count[i].sum(), edges, color=color, lw=1.2 * chosen.pen)
+        share = curve.count[i] / curve.count[i].sum()
+        for there, alpha in (((share > 0) & (share < RARE), PALE), (share >= RARE, 1.0)):
+            points = _at(curve.right, i, there)
+            drawn = _points(ax, chosen, curve.mean_score[i][there], points, color, marker, alpha=alpha)
+        handles.append(drawn)
+        below.stairs(share, np.arange(11) / 10, color=color, lw=1.2 * chosen.pen)
     dress(ax, chosen, y="share that is right", title=_title(run))
-    dress(below, chosen, x="score", y="responses")
+    dress(below, chosen, x="score", y="share of all")
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     legend(figure, chosen, handles, _when(run), 2)
     return figure
@@ -61,7 +65,7 @@ def gap_by_threshold(result: Measurement | MeasuredRun, *, size: str = "notebook
     """The relative and absolute generation-verification gap against the threshold, first and last checkpoint.
 
     Shades are intervals; a vertical line marks the best threshold over all prompts (its worth on other prompts is
-    `best_gap`).
+    `best_gap`), which the legend states.
 
     Parameters
     ----------
@@ -86,7 +90,8 @@ def gap_by_threshold(result: Measurement | MeasuredRun, *, size: str = "notebook
             ax.axvline(sweep.best[i], color=color, lw=0.8 * chosen.pen, ls="--")
         dress(ax, chosen, x="threshold" if ax is axes[-1] or size == "paper-wide" else "", y=y,
               title=_title(run) if ax is axes[0] else "")  # fmt: skip
-    legend(figure, chosen, handles, _when(run), 2)
+    labels = [f"{when} (best: {sweep.best[i]:g})" for when, (i, _, _) in zip(_when(run), _ends(run), strict=True)]
+    legend(figure, chosen, handles, labels, 2)
     return figure
 
 
@@ -172,6 +177,8 @@ def length_uncertainty(result: Measurement | MeasuredRun, *, size: str = "notebo
         As `reliability`.
     """
     run = _one(result, "length_uncertainty")
+    if "u_s" not in run.estimates:
+        raise InputError(f"run {run.name!r} was measured without log-probabilities: there is no uncertainty to draw.")
     suffix = "_response" if run.unit == "nats/token" else ""
     figure, chosen = new_figure(size, 1.0)
     ax = figure.subplots()
@@ -179,8 +186,11 @@ def length_uncertainty(result: Measurement | MeasuredRun, *, size: str = "notebo
     for who, color, marker, label in (("s", FIRST, "o", "solver"), ("v", LAST, "s", "best of N")):
         if f"u_{who}{suffix}" not in run.estimates:
             continue
-        x, y = run.estimates[f"len_{who}"].value, run.estimates[f"u_{who}{suffix}"]
-        handles.append(_points(ax, chosen, x, y, color, marker, line="-"))
+        y = run.estimates[f"u_{who}{suffix}"]
+        known = np.isfinite(y.value)
+        x, y = run.estimates[f"len_{who}"].value[known], y.part(known)
+        every = -(-len(x) // MARKED)
+        handles.append(_points(ax, chosen, x, y, color, marker, ls="-", errorevery=every, markevery=every))
         labels.append(label)
         ax.plot(x[-1], y.value[-1], marker=marker, color=color, ms=6 * chosen.pen)
         far = np.array([0.0, max(x.max(), x[0]) * 1.05])
@@ -216,10 +226,11 @@ def _at(e: Estimate, i: int, there: Any = slice(None)) -> Estimate:
     return Estimate(e.value[i][there], e.se[i][there], e.low[i][there], e.high[i][there])
 
 
-def _points(ax: Axes, size: Size, x: np.ndarray, e: Estimate, color: str, marker: str, line: str = "none") -> Any:
+def _points(ax: Axes, size: Size, x: np.ndarray, e: Estimate, color: str, marker: str, **more: Any) -> Any:
     wide = np.clip([e.value - e.low, e.high - e.value], 0, None)
-    style: dict[str, Any] = {"color": color, "marker": marker, "ms": 3.6 * size.pen, "ls": line, "mfc": "white"}
-    return ax.errorbar(x, e.value, yerr=wide, lw=0.9 * size.pen, elinewidth=0.8 * size.pen, mew=0.9 * size.pen, **style)
+    style: dict[str, Any] = {"color": color, "marker": marker, "mfc": "white", "ls": "none", **more}
+    pen = {"ms": 3.6 * size.pen, "lw": 0.9 * size.pen, "elinewidth": 0.8 * size.pen, "mew": 0.9 * size.pen}
+    return ax.errorbar(x, e.value, yerr=wide, **pen, **style)
 
 
 def _band(ax: Axes, size: Size, x: np.ndarray, e: Estimate, color: str, marker: str) -> Any:

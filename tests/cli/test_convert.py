@@ -122,3 +122,32 @@ def test_remedies_in_the_words_of_the_command_line(dumps, log, tmp_path, capsys)
     assert "holds responses one by one (vllm). Convert it by itself." in capsys.readouterr().err
     assert main(["convert", str(dumps[0]), "--run", "a", "--at", "0", *out]) == 2
     assert "--run is for runs" in capsys.readouterr().err
+
+
+def test_rollouts_without_log_probabilities_to_a_fitted_curve(tmp_path, capsys):
+    """verl's dumps have scores alone: convert, measure, fit accuracy by a curve."""
+    rng = np.random.default_rng(0)
+    for step in range(0, 120, 20):
+        right = rng.random((60, 4)) < 0.9 - 0.6 * np.exp(-step / 40)
+        rows = [
+            {"input": f"q{i}", "output": "x", "gts": "1", "score": float(right[i, j]), "step": step}
+            for i in range(60)
+            for j in range(4)
+        ]
+        (tmp_path / f"{step}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    samples, run, out = tmp_path / "samples.parquet", tmp_path / "run.csv", tmp_path / "fit"
+    assert main(["convert", *(str(tmp_path / f"{t}.jsonl") for t in range(0, 120, 20)), "--out", str(samples)]) == 0
+    said = capsys.readouterr().err
+    assert "No response has nll or n_tokens or score. For u_s and u_v score the dumped responses with the model" in said
+    assert "of the grades alone gapdyn measure gives accuracies" in said
+    assert main(["measure", str(samples), "--out", str(run)]) == 0
+    assert "gapdyn fit RUN --law sigmoid --series acc_s" in capsys.readouterr().err
+    measured = gd.read_run(run)
+    assert measured.measured == ()
+    assert np.all((measured.acc_s > 0.1) & (measured.n_acc == 240))
+    assert main(["fit", str(run)]) == 2
+    assert "A curve fits any one series: --law sigmoid --series acc_s" in capsys.readouterr().err
+    assert main(["fit", str(run), "--law", "exponential", "--series", "acc_s", "--json"]) == 0
+    limit = json.loads(capsys.readouterr().out)["ceiling"]
+    assert limit
+    assert not out.exists()

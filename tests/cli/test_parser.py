@@ -77,6 +77,7 @@ WORDS = [
      "give the forcing a schedule: --forcing impulse --schedule early:8."),
     ("a law with a limit, such as gd.laws.shared_rate().", "a law with a limit, such as --law shared_rate."),
     ("such as gd.curves.exponential().", "such as --law exponential."),
+    ("gd.fit(run, gd.curves.sigmoid(), series='acc_s', key=0).", "gapdyn fit RUN --law sigmoid --series acc_s."),
     ("Log a column 'learning_rate', or give the schedule: gd.laws.lr_clock(times=[...], lr=[...]).",
      "Log a column 'learning_rate'."),
     ("Name the source, such as source='verl'.", "Name the source, such as --from verl."),

@@ -142,6 +142,13 @@ def test_lm_eval_repeats_and_legacy_rows(tmp_path):
     assert quiet(tmp_path / "old.jsonl", at=0)["correct"].to_list() == [None, None, 1]
 
 
+@pytest.mark.parametrize("resps", [[None], [[]], []])
+def test_lm_eval_without_any_response(tmp_path, resps):
+    row = {"doc_id": 0, "resps": resps, "exact_match": 0.0}
+    frame = quiet(lines(tmp_path / "samples_sums.jsonl", [row]), at=0)
+    assert frame.select("correct").rows() == [(0.0,)]
+
+
 def test_lm_eval_multiple_choice(tmp_path):
     pairs = [["-2.5", "False"], ["-0.5", "True"], ["-3.0", "False"]]
     row = lm_eval(0, "none", resps=[[p] for p in pairs], filtered_resps=pairs, acc=0.0, metrics=["acc"])
@@ -163,8 +170,13 @@ LOG = {"version": 2, "status": "success", "eval": {"task": "t", "model": "m"}, "
 def test_inspect_as_json_and_as_eval(tmp_path):
     samples = [sample(1), sample(1, 2, "I"), sample(2, 1, "P"), sample(2, 2, True)]
     (tmp_path / "log.json").write_text(json.dumps(LOG | {"samples": [*samples, {"id": 3, "output": {"choices": []}}]}))
+    named = {"correct": "scores/match"}
     with pytest.warns(UserWarning, match="1 samples have no response"):
-        frame = gd.read_samples(tmp_path / "log.json", at=0)
+        frame = gd.read_samples(tmp_path / "log.json", at=0, **named)
+    with pytest.warns(
+        UserWarning, match=r"'scores/match' is not taken for correct, which must be 0 or 1: it holds 0\.5"
+    ):
+        assert "correct" not in gd.read_samples(tmp_path / "log.json", at=0).columns
     assert frame.select("prompt_id", "sample_id", "nll", "n_tokens", "correct").rows() == [
         ("1", 1, 0.25, 1, 1.0), ("1", 2, 0.25, 1, 0.0), ("2", 1, 0.25, 1, 0.5), ("2", 2, 0.25, 1, 1.0),
     ]  # fmt: skip
@@ -172,7 +184,7 @@ def test_inspect_as_json_and_as_eval(tmp_path):
         archive.writestr("header.json", json.dumps(LOG))
         for one in samples:
             archive.writestr(f"samples/{one['id']}_epoch_{one['epoch']}.json", json.dumps(one))
-    assert quiet(tmp_path / "log.eval", at=0).equals(frame)
+    assert quiet(tmp_path / "log.eval", at=0, **named).equals(frame)
     raw = (tmp_path / "log.eval").read_bytes()
     (tmp_path / "log.eval").write_bytes(raw[:-40])
     with pytest.raises(gd.InputError, match=r"log\.eval"):
@@ -192,6 +204,15 @@ def test_verl_rollouts_in_the_order_of_steps(tmp_path):
     assert frame["correct"].to_list() == [0, 0, 1, 1] * 2
     np.testing.assert_allclose(frame["score"], [0, 1 / 3, 2 / 3, 1] * 2)
     assert (quiet(tmp_path / "dump", at=[0, 1])["step"].unique(maintain_order=True) == pl.Series([0.0, 1.0])).all()
+
+
+def test_a_reward_between_0_and_1_is_a_score_and_no_grade(tmp_path):
+    rows = [{"input": f"q{i}", "output": "x", "gts": "1", "score": i / 3, "step": 1} for i in range(4)]
+    with pytest.warns(UserWarning, match=r"'score' is not taken for correct, which must be 0 or 1: it holds 0\.33"):
+        frame = gd.read_samples(lines(tmp_path / "1.jsonl", rows))
+    assert frame["score"].to_list() == [0, 1 / 3, 2 / 3, 1]
+    with pytest.warns(UserWarning, match="score the dumped responses with the model, and add nll and n_tokens; gd.me"):
+        assert "correct" not in gd.read_samples(tmp_path / "1.jsonl").columns
 
 
 def test_trl_completions(tmp_path):

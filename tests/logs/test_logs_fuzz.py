@@ -6,9 +6,11 @@ import contextlib
 import gzip
 import json
 import tempfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -128,12 +130,13 @@ def shaped(source: str, folder: Path, drawn) -> None:
 FILE_NAMES = ["x.json", "x.jsonl", "x.csv", "x.parquet", "x.eval", "x.json.gz", "events.out.tfevents.1"]
 JSON_SOURCES = [name for name in SOURCES if name not in ("mlflow", "tensorboard")]
 HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+FRESH: dict[str, Any] = {"deadline": None, "suppress_health_check": HEALTH, "derandomize": False}
 
 
 def fuzz_values(source: str, examples: int) -> None:
     rows = st.lists(st.dictionaries(st.sampled_from(KEYS[source]), values(source), max_size=6), max_size=4)
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTH)
+    @settings(max_examples=examples, **FRESH)
     @given(nearly_good(source) | rows | values(source))
     def check(drawn):
         with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +148,7 @@ def fuzz_values(source: str, examples: int) -> None:
 def fuzz_bytes(examples: int) -> None:
     texts = st.text('{}[]",:.-e0123456789 \n\r\t\ufeffstep', max_size=200)
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTH)
+    @settings(max_examples=examples, **FRESH)
     @given(st.binary(max_size=200) | texts.map(str.encode), st.sampled_from(FILE_NAMES), st.booleans())
     def check(raw, name, packed):
         with tempfile.TemporaryDirectory() as folder:
@@ -162,7 +165,7 @@ def fuzz_bytes(examples: int) -> None:
 def fuzz_mlflow(examples: int) -> None:
     line = st.lists(st.sampled_from(["0", "1.5", "-1", "nan", "inf", "1e999", "x", "é", "1700000000"]), max_size=5)
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTH)
+    @settings(max_examples=examples, **FRESH)
     @given(st.lists(line.map(" ".join), max_size=5) | st.binary(max_size=40).map(lambda raw: [raw.decode("latin-1")]),
            st.sampled_from(["", "a", " b ", "\0", "x" * 300]))  # fmt: skip
     def check(rows, name):
@@ -184,7 +187,7 @@ def fuzz_events(examples: int) -> None:
     pytest.importorskip("tensorboard")
     raw = next((Path(__file__).parent / "files" / "events" / "base").iterdir()).read_bytes()
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=HEALTH)
+    @settings(max_examples=examples, **FRESH)
     @given(st.integers(0, len(raw)), st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=8))
     def check(end, changes):
         broken = bytearray(raw)
@@ -215,17 +218,23 @@ def test_broken_events():
     fuzz_events(20)
 
 
+def five_minutes(fuzz, *given) -> None:
+    """Fresh examples, some hundred at a time, until five minutes are over."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        fuzz(*given, 500)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", JSON_SOURCES)
-def test_many_values_that_are_nearly_right(source):
-    fuzz_values(source, 20_000)
+def test_five_minutes_of_values_that_are_nearly_right(source):
+    five_minutes(fuzz_values, source)
 
 
 @pytest.mark.slow
-def test_many_bytes_stores_and_events():
-    fuzz_bytes(5_000)
-    fuzz_mlflow(10_000)
-    fuzz_events(2_000)
+@pytest.mark.parametrize("fuzz", [fuzz_bytes, fuzz_mlflow, fuzz_events])
+def test_five_minutes_of_bytes_stores_and_events(fuzz):
+    five_minutes(fuzz)
 
 
 def test_every_source_is_fuzzed():

@@ -84,14 +84,21 @@ BAD = {
     "graded by halves": (lambda f: f.with_columns(correct=HALF), r"'correct': 0.5, and must be 0 or 1"),
     "infinite time": (lambda f: f.with_columns(round=float("inf")), r"column 't': is empty"),
     "no prompt": (lambda f: f.with_columns(prompt_id=None), r"column 'prompt_id': is empty"),
-    "missing column": (lambda f: f.drop("nll", "n_tokens"), r"no column 'nll' and no 'n_tokens'; its columns are"),
+    "missing column": (
+        lambda f: f.drop("nll", "n_tokens", "correct"),
+        r"no column 'nll' and no 'n_tokens'; its columns are .* For accuracies alone a column 'correct' is enough",
+    ),
     "no time": (lambda f: f.drop("round"), r"no time column"),
     "lookalike": (lambda f: f.rename({"nll": "NLL"}), r"column 'NLL' looks like 'nll'"),
     "no rows": (lambda f: f[:0], r"there are no rows"),
     "text for a number": (lambda f: f.with_columns(nll=pl.lit("abc")), r"row 0, column 'nll': 'abc' is not a number"),
     "dates": (lambda f: f.with_columns(nll=DAY), r"holds Date, not a text or a number"),
     "lists": (lambda f: f.with_columns(pl.concat_list("nll")), r"not a text or a number. Unpack it first"),
-    "nothing usable": (lambda f: f.with_columns(nll=NOTHING), r"no response has both nll and n_tokens"),
+    "nothing usable": (
+        lambda f: f.drop("correct").with_columns(nll=NOTHING),
+        r"no response has both nll and n_tokens, or a grade",
+    ),
+    "nothing graded": (lambda f: f.with_columns(nll=NOTHING, correct=NOTHING), r"n_tokens, or a grade"),
 }
 
 

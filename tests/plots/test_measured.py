@@ -40,14 +40,26 @@ def test_the_sweep_shows_first_and_last(measured):
 
 def test_reliability_leaves_out_empty_bins(measured):
     curve = measured.only.reliability
-    shown = plots.reliability(measured).axes[0].lines[1].get_xdata()
-    np.testing.assert_array_equal(shown, curve.mean_score[0][curve.count[0] > 0])
+    rare, common = (line.get_xdata() for line in plots.reliability(measured).axes[0].lines[1:3])
+    share = curve.count[0] / curve.count[0].sum()
+    np.testing.assert_array_equal(rare, curve.mean_score[0][(share > 0) & (share < 0.01)])
+    np.testing.assert_array_equal(common, curve.mean_score[0][share >= 0.01])
 
 
 def test_lengths_are_drawn_per_response_whatever_the_unit(measured):
     per_token = gd.measure(gd.datasets.samples("learning_then_sharpening"), unit="nats/token")
     both = [plots.length_uncertainty(m).axes[0].lines[0].get_ydata() for m in (measured, per_token)]
     np.testing.assert_allclose(*both)
+
+
+@pytest.mark.parametrize("size", ["notebook", "paper", "paper-wide"])
+def test_a_line_of_gaps_is_drawn(size):
+    line = gd.gv_scaling([0.01, 0.05, 0.12], [1e21, 1e22, 1e23], se=[0.01] * 3, names=["a_b", "c", "$d$"])
+    ax = plots.gv_scaling(line, size=size).axes[0]
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), line.line(ax.lines[1].get_xdata())[1])
+    assert ax.get_xscale() == "log"
+    with pytest.raises(gd.InputError, match=r"gv_scaling takes a gapdyn\.gv_scaling"):
+        plots.gv_scaling(line.gaps)
 
 
 def test_correlations_of_verifiers():
