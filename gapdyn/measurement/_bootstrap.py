@@ -68,6 +68,9 @@ class Bootstrap:
         """The estimate of `of`, a function of sums over prompts (..., width) -> (..., K), from (checkpoints,
         blocks, width).
         """
+        short = int(self.used[-1]) + 1 - sums.shape[1]
+        if short > 0:  # prompts of which this was never measured
+            sums = np.pad(sums, ((0, 0), (0, short), (0, 0)))
         tail = expanded_tail((1 - self.level) / 2, len(self.used))
         rows = []
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -69,7 +69,8 @@ def opened(samples: Any, reading: Reading) -> Iterator[list[Part]]:
     every = samples if isinstance(samples, list | tuple) else [samples]
     if not every:
         raise InputError("no samples were given. Name a file, or give a frame.")
-    with tempfile.TemporaryDirectory(prefix="gapdyn-samples-") as folder:
+    # after an error a thread of Polars may still be writing there
+    with tempfile.TemporaryDirectory(prefix="gapdyn-samples-", ignore_cleanup_errors=True) as folder:
         parts = [_part(one, reading, Path(folder)) for one in every]
         clocks = {part.clock: part.label for part in parts}
         if len(clocks) > 1:

@@ -126,6 +126,16 @@ def test_odd_rows_are_counted():
     np.testing.assert_array_equal(measured.run.extra["n_prompts"], 2)
 
 
+def test_a_prompt_that_only_some_numbers_are_known_of():
+    """The second checkpoint's prompt has neither score nor grade: everything else is measured."""
+    odd = table(prompt_id=[1, 1, 2, 2, 3, 3, 7, 7, 8, 8, 9, 9], score=[0.9, 0.8, 0.1, 0.3, 0.2, 0.6, *[None] * 6],
+                correct=[1, 0, 0, 1, 0, 0, *[None] * 6])  # fmt: skip
+    only = gd.measure(odd).only
+    np.testing.assert_allclose(only.estimates["u_s"].value, 14 / 3)
+    for name in ("u_v", "acc_s", "auc", "gv_gap", "brier", "pass_n"):
+        np.testing.assert_array_equal(np.isfinite(only.estimates[name].value), [True, False])
+
+
 def test_rounding_of_log_probabilities_is_no_fault():
     assert gd.measure(table(nll=[-1e-6, *[1.0] * 11])).run.u_s[0] < 1
 
