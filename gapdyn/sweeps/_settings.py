@@ -68,7 +68,7 @@ class Grid(AbstractSettings):
     """Every combination of the values of each parameter, the last running fastest."""
 
     names: tuple[str, ...] = eqx.field(static=True)
-    values: tuple[Array, ...]
+    values: tuple[Any, ...]
     named: tuple[tuple[str, Schedule], ...] = eqx.field(static=True, default=())
 
     @property
@@ -88,7 +88,7 @@ class Grid(AbstractSettings):
         out = {}
         for name, x in zip(reversed(self.names), reversed(self.values), strict=True):
             n = jnp.uint32(x.shape[0])
-            out[name] = x[i % n]
+            out[name] = jnp.asarray(x, float)[i % n]
             i = i // n
         return dict(reversed(out.items()))
 
@@ -102,7 +102,7 @@ class Points(AbstractSettings):
     """Settings listed one by one, such as the draws of a posterior."""
 
     names: tuple[str, ...] = eqx.field(static=True)
-    values: tuple[Array, ...]
+    values: tuple[Any, ...]
     dim: str = eqx.field(static=True, default="setting")
 
     @property
@@ -114,7 +114,7 @@ class Points(AbstractSettings):
         return {self.dim: self.size}
 
     def at(self, i: Array) -> dict[str, Array]:
-        return {name: x[i] for name, x in zip(self.names, self.values, strict=True)}
+        return {name: jnp.asarray(x, float)[i] for name, x in zip(self.names, self.values, strict=True)}
 
     def describe(self) -> dict[str, Any]:
         values = {n: plain(x) for n, x in zip(self.names, self.values, strict=True)}
@@ -163,7 +163,7 @@ def plain(x: Any) -> Any:
     return {"size": x.size, "sha256": hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()}
 
 
-def _vector(name: str, values: Any) -> Array:
+def _vector(name: str, values: Any) -> np.ndarray:
     try:
         x = np.asarray(values, np.float64)
     except (TypeError, ValueError):
@@ -172,7 +172,7 @@ def _vector(name: str, values: Any) -> Array:
         x = x[None]
     if x.ndim != 1 or x.size == 0:
         raise InputError(f"settings: values of {name!r} must be a list of at least one number; got shape {x.shape}.")
-    return jnp.asarray(x, float)
+    return x  # NumPy: making settings starts no device
 
 
 def checked_size(settings: AbstractSettings) -> AbstractSettings:

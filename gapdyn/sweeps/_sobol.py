@@ -25,8 +25,8 @@ class Sobol(AbstractSettings):
     names: tuple[str, ...] = eqx.field(static=True)
     count: int = eqx.field(static=True)
     said: Any = eqx.field(static=True)  # what tells them from others, as text
-    shift: Array  # (names,) uint32
-    directions: Array  # (bits, names) uint32
+    shift: Any  # (names,) uint32
+    directions: Any  # (bits, names) uint32
     ranges: tuple[Any, ...]  # (low, high) or a distribution, for each name
 
     @property
@@ -40,11 +40,12 @@ class Sobol(AbstractSettings):
     def unit(self, i: Array) -> list[Array]:
         """Points in the open unit interval, (n,) for each name: SciPy's, half a cell further."""
         gray = i ^ (i >> 1)
+        shift, directions = jnp.asarray(self.shift), jnp.asarray(self.directions)
         out = []
         for d in range(len(self.names)):
-            x = self.shift[d] ^ jnp.zeros_like(gray)
-            for k in range(self.directions.shape[0]):
-                x = x ^ (((gray >> k) & 1) * self.directions[k, d])
+            x = shift[d] ^ jnp.zeros_like(gray)
+            for k in range(directions.shape[0]):
+                x = x ^ (((gray >> k) & 1) * directions[k, d])
             u = (x.astype(float) + 0.5) * 2.0**-BITS
             out.append(jnp.minimum(u, 1 - jnp.finfo(u.dtype).epsneg))
         return out
@@ -102,10 +103,10 @@ def _range(name: str, r: Any) -> tuple[Any, str]:
         ) from None
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise InputError(f"settings: the range of {name!r} must have finite ends, low < high; got ({low:g}, {high:g}).")
-    return (jnp.asarray(low, float), jnp.asarray(high, float)), f"({low!r}, {high!r})"
+    return (np.float64(low), np.float64(high)), f"({low!r}, {high!r})"
 
 
-def _directions(d: int, bits: int, key: Any) -> tuple[Array, Array]:
+def _directions(d: int, bits: int, key: Any) -> tuple[np.ndarray, np.ndarray]:
     """Point 0 is the shift; point 2^k has Gray code 2^k + 2^(k-1), so that each gives one more direction."""
     sequence = qmc.Sobol(d, bits=BITS, seed=generator(key))  # pyright: ignore[reportCallIssue]  (older SciPy's name)
 
@@ -118,4 +119,4 @@ def _directions(d: int, bits: int, key: Any) -> tuple[Array, Array]:
     directions = [point(1) ^ shift]
     for k in range(1, bits):
         directions.append(point(2**k) ^ shift ^ directions[-1])
-    return jnp.asarray(shift), jnp.asarray(np.stack(directions))
+    return shift, np.stack(directions)
