@@ -1,5 +1,6 @@
 """Sweeps: many settings of a law on whatever devices there are. Tier 5."""
 
+from ._collect import StoppedWriting as StoppedWriting
 from ._collect import read_sweep as read_sweep
 from ._result import Sweep as Sweep
 from ._settings import AbstractSettings as AbstractSettings

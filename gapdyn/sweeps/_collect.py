@@ -19,6 +19,10 @@ STATUS = "status"
 NOT_COMPUTED = -1
 
 
+class StoppedWriting(InputError):
+    """A sweep that could not go on writing: what it had stored stays."""
+
+
 class Figures:
     """Counts and figures of the chunks seen so far."""
 
@@ -102,7 +106,7 @@ class OnDisk:
             if store.has(chunk):  # another process was first: its numbers are the same
                 ordered = store.read(chunk)
             else:
-                raise InputError(
+                raise StoppedWriting(
                     f"{error} {len(store.done)} of {len(store.manifest['chunks'])} chunks are stored and stay; the "
                     "same call goes on from there."
                 ) from error

@@ -35,7 +35,7 @@ REMEDIES = {
     SettingStatus.NOT_FINITE: "Narrow the ranges; one such setting alone shows why with gd.solve.",
     SettingStatus.INACCURATE: "Give more times, so that the steps between them are shorter.",
     SettingStatus.NO_LIMIT: "Its columns are NaN there; ask for 'gap' at a time instead, or narrow the ranges.",
-    SettingStatus.INVALID: "Their results are NaN. Narrow the ranges to the supports in `gapdyn laws NAME`.",
+    SettingStatus.INVALID: "Their results are NaN. Narrow the ranges to the supports in gapdyn laws NAME.",
 }
 
 
