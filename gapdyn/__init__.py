@@ -74,7 +74,9 @@ if TYPE_CHECKING:
     from .measurement import pass_at_k as pass_at_k
     from .measurement import score_correlation as score_correlation
     from .measurement import weights as weights
+    from .sweeps import Importance as Importance
     from .sweeps import Sweep as Sweep
+    from .sweeps import importance as importance
     from .sweeps import read_sweep as read_sweep
     from .sweeps import sweep as sweep
 
@@ -89,7 +91,7 @@ _HOME = {
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
     **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
-    **dict.fromkeys(("Sweep", "read_sweep", "sweep"), "sweeps"),
+    **dict.fromkeys(("Importance", "Sweep", "importance", "read_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
 _PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "decide", "plots", "cli")

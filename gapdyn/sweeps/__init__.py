@@ -2,6 +2,8 @@
 
 from ._collect import StoppedWriting as StoppedWriting
 from ._collect import read_sweep as read_sweep
+from ._importance import Importance as Importance
+from ._importance import importance as importance
 from ._result import Sweep as Sweep
 from ._settings import AbstractSettings as AbstractSettings
 from ._settings import grid as grid

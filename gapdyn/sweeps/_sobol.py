@@ -51,10 +51,7 @@ class Sobol(AbstractSettings):
         return out
 
     def at(self, i: Array) -> dict[str, Array]:
-        out = {}
-        for name, u, r in zip(self.names, self.unit(i), self.ranges, strict=True):
-            out[name] = r.distribution.icdf(u) if isinstance(r, Held) else r[0] + (r[1] - r[0]) * u
-        return out
+        return {n: _quantile(r, u) for n, u, r in zip(self.names, self.unit(i), self.ranges, strict=True)}
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "sobol", "n": self.count, "ranges": dict(self.said[0]), "key": list(self.said[1])}
@@ -80,6 +77,15 @@ def sobol(ranges: Mapping[str, Any], n: int, *, key: Any = 0) -> AbstractSetting
     shift, directions = _directions(len(made), max(1, int(n - 1).bit_length()), key)
     words = tuple(int(w) for w in as_seed(key).generate_state(4))
     return checked_size(Sobol(tuple(made), int(n), (tuple(said), words), shift, directions, tuple(made.values())))
+
+
+def quantiles(ranges: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, np.ndarray]:
+    """Parameter -> quantiles (levels,) of its range or distribution."""
+    return {n: np.asarray(_quantile(_range(n, r)[0], jnp.asarray(levels)), np.float64) for n, r in ranges.items()}
+
+
+def _quantile(r: Any, u: Array) -> Array:
+    return r.distribution.icdf(u) if isinstance(r, Held) else r[0] + (r[1] - r[0]) * u
 
 
 def _range(name: str, r: Any) -> tuple[Any, str]:
