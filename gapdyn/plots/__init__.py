@@ -23,4 +23,6 @@ from ._predictive import predictive as predictive
 from ._progress import learning as learning
 from ._ranks import ranks as ranks
 from ._save import save as save
+from ._sweeps import phase_diagram as phase_diagram
+from ._sweeps import tornado as tornado
 from ._trajectory import trajectory as trajectory
