@@ -29,7 +29,9 @@ class Figures:
     def __init__(self, manifest: Mapping[str, Any]):
         self.counts = np.zeros(len(SettingStatus), np.int64)
         self.quantities = manifest["columns"][manifest["columns"].index(STATUS) + 1 :]
-        self.moments = {name: Moments() for name in self.quantities}
+        of_trajectories = [q["of"] for q in manifest["spec"]["quantities"]].count("trajectory")
+        alone = [n for n in self.quantities if not (of_trajectories and n in ("u_s", "u_v"))]
+        self.moments = {name: Moments() for name in alone}
 
     def add(self, columns: Mapping[str, np.ndarray]) -> None:
         """Take in a chunk."""
@@ -119,7 +121,7 @@ class OnDisk:
         done = store.done
         for chunk in done:
             if chunk not in self._seen:
-                names = [n for n in manifest["columns"] if n == STATUS or n in self._figures.quantities]
+                names = [STATUS, *self._figures.moments]
                 self._figures.add(store.read(chunk, names))
         more = []
         total = len(manifest["chunks"])

@@ -14,14 +14,17 @@ from jax.sharding import PartitionSpec as P
 
 from .._check import InputError
 from .._typing import Array
-from ..dynamics import Trajectory
+from ..dynamics import AbstractCurve, Trajectory
+from ..dynamics._exact import piecewise
 from ..dynamics._solve import MOST_STEPS, Route, along, plan
 from ._part import Part
 from ._quantities import Quantity, value
 from ._status import SettingStatus
+from ._uniform import solved_evenly
 
 AXIS = "settings"
 STATUS = "status"
+PROBES = 8
 BLOCK = 512  # settings that are stepped together: their states stay in the processor's cache
 
 
@@ -73,7 +76,8 @@ class Program:
         while self._coarse(out, count, route):
             route = Route("fixed", 4 * route.steps)  # pyright: ignore[reportOptionalMemberAccess]
             out = self._run(route, first, None)
-        return {name: _on_host(x)[:count] for name, x in out.items()}
+        flat = {name: _on_host(x)[:count] for name, x in out.items()}
+        return {name: x.reshape(count, -1) if x.ndim == 3 else x for name, x in flat.items()}
 
     def release(self, begun: Any) -> None:
         """Give the memory of results that are stored elsewhere to a later call."""
@@ -134,7 +138,8 @@ class Program:
         out: dict[str, Any] = {}
         for quantity in self.quantities:
             if quantity.of == "trajectory":
-                out["u_s"], out["u_v"] = value(quantity, law, solved)
+                assert self.ts is not None
+                out["u_s"], out["u_v"] = solved_evenly(law, self.ts) or value(quantity, law, solved)
             elif quantity.by is None:
                 out[quantity.name] = value(quantity, law, solved)
         out |= self._derivatives(route, values)
@@ -142,7 +147,17 @@ class Program:
         return {STATUS: status, **{name: jnp.where(_usable(status), x, jnp.nan) for name, x in out.items()}}
 
     def _solved(self, route: Route | None, law: Any) -> Trajectory | None:
-        return None if route is None else along(law, jnp.asarray(self.ts, float), route, _accuracy())
+        if route is None:
+            return None
+        assert self.ts is not None
+        ts = jnp.asarray(self.ts, float)
+        if route.name != "exact":
+            return along(law, ts, route, _accuracy())
+        # written straight to memory: looking at every number first would compute each twice. What leaves the range of
+        # numbers stays out of it, so that a few times show it
+        probe = along(law, ts[np.unique(np.linspace(0, len(ts) - 1, PROBES).astype(int))], route, _accuracy())
+        u_s, u_v = law(ts) if isinstance(law, AbstractCurve) else piecewise(law, ts)
+        return Trajectory(ts, u_s, u_v, probe.status, probe.steps, route.name)
 
     def _derivatives(self, route: Route | None, values: dict[str, Any]) -> dict[str, Any]:
         """Of each quantity all derivatives at once, in reverse mode: Diffrax, which some limits take, has no other."""

@@ -31,7 +31,7 @@ class Sweep(AbstractResult):
     quantities : names of what was computed; "trajectory" has the columns `u_s` and `u_v`.
     ts : (times,), of trajectories; empty without.
     counts : (statuses,), settings that ended with each `SettingStatus`.
-    summary : quantity -> count, mean, sd, min, max over the settings that have it.
+    summary : quantity, but for trajectories -> count, mean, sd, min, max over the settings that have it.
     findings : what failed, and what to do.
     provenance : versions, devices, precision, the specification.
     seconds : wall-clock time of this call.
@@ -148,8 +148,9 @@ class Sweep(AbstractResult):
         lines.append(f"{self.size:,} settings ({laws}{shape}), {self.counts[SettingStatus.OK]:,} ok; "
                      f"{self.seconds:.3g} s{rate}")  # fmt: skip
         heads = ("mean", "sd", "min", "max", "count")
-        width = max(10, *(len(n) for n in self.summary)) + 2
-        lines.append(f"{'':{width}s}" + "".join(f"{h:>12s}" for h in heads))
+        width = max([10, *(len(n) for n in self.summary)]) + 2
+        if self.summary:
+            lines.append(f"{'':{width}s}" + "".join(f"{h:>12s}" for h in heads))
         for name, s in self.summary.items():
             cells = "".join(f"{s[h]:>12.4g}" for h in heads[:-1]) + f"{s['count']:>12,}"
             lines.append(f"{name:{width}s}{cells}")
