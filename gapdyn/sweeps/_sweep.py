@@ -86,7 +86,7 @@ def sweep(
     draws
         Use this many draws of each fit, evenly thinned.
     progress
-        Whether to show a bar on stderr; None: in a terminal or a notebook.
+        Whether to show a bar on stderr; None: in a terminal or a notebook, where there are several chunks.
 
     Returns
     -------
@@ -130,7 +130,8 @@ def sweep(
     }
     sink = _sink(manifest, parts, out, keep, times)
     todo = [i for i in range(len(plan)) if i % count == me and not sink.has(i)]
-    with progress_bar(len(todo), "sweep", progress) as bar:
+    shown = False if progress is None and len(todo) < 2 else progress
+    with progress_bar(len(todo), "sweep", shown) as bar:
         _compute(parts, asked, times, per, devices, plan, todo, sink, out is not None or keep == "all", bar)
     return sink.result(time.perf_counter() - began, provenance)
 
