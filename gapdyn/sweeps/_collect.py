@@ -12,10 +12,9 @@ from .._finding import Finding
 from ._moments import Moments
 from ._result import Sweep
 from ._settings import SCHEDULE
-from ._status import SettingStatus, count, findings
+from ._status import STATUS, SettingStatus, count, findings
 from ._store import Store
 
-STATUS = "status"
 NOT_COMPUTED = -1
 
 

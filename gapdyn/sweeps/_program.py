@@ -19,11 +19,10 @@ from ..dynamics._exact import piecewise
 from ..dynamics._solve import MOST_STEPS, Route, along, plan
 from ._part import Part
 from ._quantities import Quantity, value
-from ._status import SettingStatus
+from ._status import STATUS, SettingStatus
 from ._uniform import solved_evenly
 
 AXIS = "settings"
-STATUS = "status"
 PROBES = 8
 BLOCK = 512  # settings that are stepped together: their states stay in the processor's cache
 
@@ -59,6 +58,7 @@ class Program:
         unit = len(devices) * (BLOCK if self.stepped else 1)
         self.length = -(-min(length, part.settings.size) // unit) * unit
         self._spare: list[Any] = []
+        self._compiled: dict[tuple[Route | None, bool], Any] = {}
 
     @property
     def stepped(self) -> bool:
@@ -90,20 +90,17 @@ class Program:
         return bool(np.any(np.asarray(out[STATUS])[:count] == SettingStatus.INACCURATE))
 
     def _run(self, route: Route | None, first: int, spare: Any) -> Any:
-        if spare is None:
-            return self._fresh(route)(self.part.settings, jnp.uint32(first))
-        return self._again(route)(self.part.settings, jnp.uint32(first), spare)
+        """Compute into fresh memory, or into that of earlier results."""
+        again = spare is not None
+        if (route, again) not in self._compiled:
 
-    @functools.cache  # noqa: B019  (a program lives as long as its sweep)
-    def _fresh(self, route: Route | None) -> Any:
-        return jax.jit(functools.partial(self._chunk, route))
+            def chunk(settings: Any, first: Any, spare: Any = None) -> Any:
+                return self._chunk(route, settings, first)
 
-    @functools.cache  # noqa: B019
-    def _again(self, route: Route | None) -> Any:
-        def chunk(settings: Any, first: Any, spare: Any) -> Any:
-            return self._chunk(route, settings, first)
-
-        return jax.jit(chunk, donate_argnums=2, keep_unused=True)
+            donated = {"donate_argnums": 2, "keep_unused": True} if again else {}
+            self._compiled[route, again] = jax.jit(chunk, **donated)
+        more = (spare,) if again else ()
+        return self._compiled[route, again](self.part.settings, jnp.uint32(first), *more)
 
     def _chunk(self, route: Route | None, settings: Any, first: Any) -> Any:
         share = self.length // self.mesh.size

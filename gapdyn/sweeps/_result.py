@@ -12,7 +12,7 @@ import numpy as np
 from .._check import InputError, did_you_mean
 from .._finding import AbstractResult, Finding
 from ._settings import SCHEDULE
-from ._status import SettingStatus
+from ._status import STATUS, SettingStatus
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +114,7 @@ class Sweep(AbstractResult):
             if x.ndim == 2:
                 coordinates["time"] = self.ts
         free = [n for n, x in every[0].items() if isinstance(x, int)]
-        for name in set(data) - {"status", *self.quantities, "u_s", "u_v"}:  # a parameter varies along its own only
+        for name in set(data) - {STATUS, *self.quantities, "u_s", "u_v"}:  # a parameter varies along its own only
             spread, cells = data[name]
             fixed = tuple(0 if d not in ("law", *free) else slice(None) for d in spread)
             data[name] = ([d for d in spread if d in ("law", *free)], cells[fixed])

@@ -9,6 +9,8 @@ import numpy as np
 from .._finding import Finding
 from ..dynamics import Status
 
+STATUS = "status"  # the column
+
 
 class SettingStatus(enum.IntEnum):
     """How a setting ended: 0 to 3 as in `gapdyn.dynamics.Status`."""

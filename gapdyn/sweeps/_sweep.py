@@ -26,6 +26,7 @@ from ._program import Program
 from ._quantities import Quantity, parse
 from ._result import Sweep
 from ._settings import AbstractSettings, grid, plain
+from ._status import STATUS
 from ._store import FORMAT, MADE_BY, Store, fingerprint
 
 NUMBERS = 2**22  # in one chunk, about: 32 MB of doubles
@@ -215,7 +216,7 @@ def _chunk(asked: Sequence[Quantity], times: Any, parts: Sequence[Part]) -> int:
 
 def _columns(parts: Sequence[Part], asked: Sequence[Quantity]) -> list[str]:
     settings = dict.fromkeys(n for p in parts for n in p.settings.names)
-    return [*settings, "status", *(n for q in asked for n in (("u_s", "u_v") if q.of == "trajectory" else (q.name,)))]
+    return [*settings, STATUS, *(n for q in asked for n in (("u_s", "u_v") if q.of == "trajectory" else (q.name,)))]
 
 
 def _held(parts: Sequence[Part]) -> dict[str, str]:
