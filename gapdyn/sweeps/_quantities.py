@@ -77,8 +77,8 @@ def _one(text: Any, swept: Sequence[str], parameters: Sequence[str]) -> list[Qua
         raise InputError(f"quantity {text!r}: a trajectory has no one derivative. Derive u_s, u_v or gap.")
     by = [derived[2]] if derived[2] else [n for n in swept if n in parameters]
     if not by:
-        raise InputError(f"quantity {text!r}: no parameter is swept by which it could be derived. Name one: "
-                         f"{text.strip()}/d {parameters[0]}.")  # fmt: skip
+        raise InputError(f"quantity {text!r}: no parameter is swept by which it could be derived. Name one, such as "
+                         f"{text.strip()}/d rho.")  # fmt: skip
     for name in by:
         if name not in parameters:
             raise InputError(f"quantity {text!r}: no parameter {name!r}. {did_you_mean(name, parameters)}")

@@ -130,6 +130,18 @@ def test_every_draw_meets_every_setting(learning_fit):
     np.testing.assert_allclose(found["u_s_inf"].sel(rho_factor=1.0), own, rtol=1e-9)
 
 
+def test_fits_of_several_laws_stand_along_law(learning_fit, tmp_path):
+    other = gd.fit(learning_fit.data, gd.curves.exponential(), key=0)
+    fits = {"shared_rate": learning_fit, "exponential": other}
+    stored, memory = (gd.sweep(fits, None, "ceiling", draws=40, out=out) for out in (tmp_path / "s", None))
+    found = memory.to_xarray()
+    assert stored.to_xarray().equals(found)
+    assert found["u_s_inf"].dims == ("law", "draw")
+    for label, fit in fits.items():
+        np.testing.assert_allclose(found["u_s_inf"].sel(law=label), fit.thinned(40)["u_s_inf"], rtol=1e-9)
+    assert np.isnan(found["rho"].sel(law="exponential")).all()
+
+
 def test_schedules_of_data_that_the_run_never_had(learning_fit):
     last = float(learning_fit.data.t[-1])
     when = {"early": gd.forcings.early(4, start=last), "late": gd.forcings.late(4, start=last)}
