@@ -7,7 +7,6 @@ Cases: "linear" (the shared-rate law) and "neural" (the neural-potential law, wh
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ METHOD, CASE, SETTINGS, X64 = sys.argv[1], sys.argv[2], int(float(sys.argv[3])),
 jax.config.update("jax_enable_x64", X64)
 jax.config.update("jax_enable_compilation_cache", False)  # a first call compiles
 
+import _bench  # noqa: E402
 import _peer_solvers as peers  # noqa: E402
 
 import gapdyn as gd  # noqa: E402
@@ -180,7 +180,7 @@ if __name__ == "__main__":
         go()
         warm.append(time.perf_counter() - began)
     seconds = float(np.median(warm))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _bench.peak_mb()
     numbers = 2 * TIMES.size * SETTINGS * np.dtype(FLOAT).itemsize
     print(json.dumps({"settings": SETTINGS, "first_s": first, "warm_s": seconds, "per_s": SETTINGS / seconds,
                       "gb_per_s": numbers / seconds / 1e9, "error": wrong, "peak_mb": peak}))  # fmt: skip

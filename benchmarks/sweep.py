@@ -28,11 +28,12 @@ SIZES = {
     "neural": {"gapdyn": 8_192, "torch rk4": 8_192, "torch dopri5": 8_192, "diffrax": 512, "scipy": 20},
 }  # fmt: skip
 CEILING = """
-import json, resource, sys, time
+import json, sys
 import jax
 jax.config.update("jax_enable_x64", sys.argv[2] == "1")
 jax.config.update("jax_enable_compilation_cache", False)
 import numpy as np
+import _bench
 import gapdyn as gd
 side = int(float(sys.argv[1]) ** 0.5)
 settings = {"rho": np.linspace(0, 0.8, side), "gap_inf": np.linspace(0, 0.1, side)}
@@ -40,7 +41,7 @@ out = sys.argv[3] or None
 process = tuple(json.loads(sys.argv[4])) if len(sys.argv) > 4 else None
 gd.sweep(gd.laws.shared_rate(), {n: x[:2] for n, x in settings.items()}, keep="summary")
 found = gd.sweep(gd.laws.shared_rate(), settings, "ceiling", keep="summary", out=out, process=process, progress=False)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = _bench.peak_mb()
 assert found.failed == 0
 print(json.dumps({"settings": side**2, "seconds": found.seconds, "per_s": int(found.counts.sum()) / found.seconds,
                   "peak_mb": peak, "mean": found.summary["u_s_inf"]["mean"], "devices": jax.local_device_count()}))
