@@ -27,6 +27,12 @@ def machine() -> dict[str, Any]:
     }
 
 
+def peak_mb() -> float:
+    """This process's largest memory so far. Not `getrusage`, which also counts the process that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 def save(name: str, result: dict[str, Any]) -> None:
     """Write results/NAME.json and say so."""
     RESULTS.mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ from ._check import InputError as InputError
 
 if TYPE_CHECKING:
     from . import plots as plots
+    from . import sweeps as sweeps
     from .criticism import Backtest as Backtest
     from .criticism import Calibration as Calibration
     from .criticism import Check as Check
@@ -74,6 +75,11 @@ if TYPE_CHECKING:
     from .measurement import pass_at_k as pass_at_k
     from .measurement import score_correlation as score_correlation
     from .measurement import weights as weights
+    from .sweeps import GlobalSensitivity as GlobalSensitivity
+    from .sweeps import Sweep as Sweep
+    from .sweeps import global_sensitivity as global_sensitivity
+    from .sweeps import read_sweep as read_sweep
+    from .sweeps import sweep as sweep
 
 # public name -> the package that has it
 _HOME = {
@@ -86,9 +92,10 @@ _HOME = {
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
     **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
+    **dict.fromkeys(("GlobalSensitivity", "Sweep", "global_sensitivity", "read_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "decide", "plots", "cli")
+_PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "decide", "plots", "cli")
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,7 @@ def test_type_checkers_see_the_same_names():
     tree = ast.parse(Path(gd.__file__).read_text())
     block = next(n for n in tree.body if isinstance(n, ast.If))
     typed = {a.name for n in block.body if isinstance(n, ast.ImportFrom) for a in n.names}
-    assert typed == set(gd._HOME) | {"plots"}
+    assert typed == set(gd._HOME) | {"plots", "sweeps"}
 
 
 def test_unknown_name_is_an_attribute_error():

@@ -82,6 +82,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from ._compare import run
     elif arguments.command == "laws":
         from ._laws import run
+    elif arguments.command == "sweep":
+        from ._sweep import run
     elif arguments.command == "demo":
         from ._demo import run
     else:

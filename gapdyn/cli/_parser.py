@@ -36,6 +36,7 @@ from ._values import (
     schedule,
     several_of,
     share,
+    share_of,
     text,
     times,
 )
@@ -96,6 +97,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         raise UsageError(
             prog, f"--series fits one series, and law {arguments.law!r} describes two. Take --law {_or(CURVES)}."
         )
+    if getattr(arguments, "coordinator", None) and not arguments.process:
+        raise UsageError(prog, "--coordinator needs this process's number. Pass --process 0/2, --process 1/2, ...")
+    if getattr(arguments, "cluster", False) and (arguments.coordinator or arguments.process):
+        raise UsageError(prog, "--cluster knows the processes. Leave out --coordinator and --process.")
     both = [name for name in getattr(arguments, "prior", {}) if name in arguments.fix]
     if both:
         raise UsageError(prog, f"{both[0]!r} is given to --fix and to --prior. Keep one of the two.")
@@ -157,6 +162,7 @@ def build() -> argparse.ArgumentParser:
 
     _add_measure(add("measure", "samples to a run: uncertainties, accuracies and gaps, with standard errors"))
     _add_convert(add("convert", "logs and dumps of other tools to a run, or to samples"))
+    _add_sweep(add("sweep", "quantities of many settings of a law, or of a posterior, to a folder; resumes"))
     _add_simulate(add("simulate", "a run of a law, measured with noise"))
     return parser
 
@@ -217,6 +223,23 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     add("--where", assignment, kept, action=Named, default={}, metavar="FIELD=VALUE")
     add("--name", text, "name of the run (default the log's, else from the path)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    _add_json(parser)
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, kind: Any, purpose: str, **more: Any) -> None:
+        parser.add_argument(name, type=kind, help=purpose, **more)
+
+    add("spec", text, "what to sweep, .toml or .json, see README", metavar="SPEC")
+    where = "folder of the results; the same command goes on after whatever stopped it"
+    add("--out", text, where, required=True, metavar="DIR")
+    add("--devices", count(1, 1024), "devices to make of this processor, best one a core (default 1)", metavar="N")
+    share = "this is process I of N that share DIR, on one machine or many"
+    add("--process", share_of, share, metavar="I/N")
+    meet = "let the processes meet there by jax.distributed; process 0 waits for all and prints the whole"
+    add("--coordinator", text, meet, metavar="HOST:PORT")
+    found = "the same, found out from SLURM, Open MPI or a TPU pod"
+    parser.add_argument("--cluster", action="store_true", help=found)
     _add_json(parser)
 
 

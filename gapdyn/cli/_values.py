@@ -155,6 +155,17 @@ def schedule(given: str) -> tuple[str, tuple[int, ...] | tuple[float, ...], dict
     return kind, (count(1, 100_000)(rest[0]),), more
 
 
+def share_of(given: str) -> tuple[int, int]:
+    """I/N, one of N processes counted from 0."""
+    index, sign, total = given.partition("/")
+    try:
+        if sign and 0 <= int(index) < int(total):
+            return int(index), int(total)
+    except ValueError:
+        pass
+    raise Refused(f"{given!r}: give I/N, such as 0/4, 1/4, 2/4 and 3/4 for four processes.")
+
+
 def delimiter(given: str) -> str:
     r"""One character; `tab` and `\t` are a tab, which is hard to type in a shell."""
     value = "\t" if given in ("tab", r"\t") else given

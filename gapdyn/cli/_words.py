@@ -38,6 +38,14 @@ def _field(match: re.Match[str]) -> str:
 
 
 _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    # sweeps, which a file states
+    (r"Pass ts=\[\.\.\.\]\.", "Give times = [...]."),
+    (r", such as forcing=gd\.forcings\.impulse\(\)\.", ": a table [forcing]."),
+    (r", such as gd\.forcings\.\w+\((\w+)=0\.3\), or sweep it\.", ": strength = 0.3 in [forcing], or sweep it."),
+    (r"Give it a schedule, such as gd\.forcings\.early\(8\), or", 'Give it schedule = "early:8" in [forcing], or'),
+    (r"use gd\.read_sweep, or start the same sweep again", "start the same command again"),
+    (r", or look at one of them with gd\.solve\.", "."),
+    (r"; one such setting alone shows why with gd\.solve\.", "."),
     # findings
     (r"engine=gd\.engines\.\w+\([^)]*\), on the command line (--\w+ \d+)", r"\1"),
     (r"engine=gd\.engines\.NUTS\(target_acceptance=([\d.]+)\)", r"--target-acceptance \1"),
