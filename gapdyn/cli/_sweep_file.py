@@ -101,7 +101,7 @@ def _law(path: str, name: str, said: Mapping[str, Any]) -> Any:
         given["forcing"] = _values.one_of("forcing", FORCINGS)(str(forcing.get("name", FORCINGS[0])))
         given["schedule"] = _values.schedule(forcing["schedule"]) if "schedule" in forcing else None
         if "strength" in forcing:
-            strength = "dose" if "additive" in given["forcing"] else "gamma"
+            strength = _strength(given["forcing"])
             given["fix"][strength] = _values.number_assignment(f"{strength}={forcing['strength']}")[1]
     return _request.law(SimpleNamespace(**given))  # pyright: ignore[reportArgumentType]
 
@@ -111,8 +111,13 @@ def _forcing(path: str, said: Mapping[str, Any], forcings: Any) -> Any:
     if not table:
         return None
     name = _values.one_of("forcing", FORCINGS)(str(table.get("name", FORCINGS[0])))
-    strength = {"dose" if "additive" in name else "gamma": table["strength"]} if "strength" in table else {}
+    strength = {_strength(name): table["strength"]} if "strength" in table else {}
     return forcings.ALL_FORCINGS[name](_schedule(table["schedule"]) if "schedule" in table else None, **strength)
+
+
+def _strength(forcing: str) -> str:
+    """What a forcing's strength is called; known without JAX."""
+    return "dose" if "additive" in forcing else "gamma"
 
 
 def _schedule(text: str) -> Any:

@@ -219,6 +219,8 @@ class CheckpointErrors(dist.Distribution):
 
     def offset_from(self, e: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from two standard normal numbers."""
+        if self.common_se is None:  # the data say nothing of them
+            return self.new_offset_from(e)
         (h,), a, big_r = self._offset_posterior(*self._whitened(self._but(offset=None)._residual(value)[None])[1:])
         cov = big_r @ inverse_2x2(a)[0]
         c11 = jnp.sqrt(jnp.maximum(cov[0, 0], 0.0))

@@ -44,7 +44,7 @@ def phase_diagram(
     InputError
         A sweep that is not over a grid, or over several laws; unknown names; dimensions that are left over.
     """
-    numbers = [n for n in sweep.quantities if sweep[n].ndim == 1]
+    numbers = list(sweep.summary)  # all but trajectories, without reading any
     of = numbers[0] if of is None and numbers else choose(str(of), numbers, "quantity")
     if len(sweep.laws) > 1:
         raise InputError("phase_diagram shows one law. Sweep each law alone, and compare the pictures.")

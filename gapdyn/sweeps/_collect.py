@@ -27,7 +27,7 @@ class Figures:
 
     def __init__(self, manifest: Mapping[str, Any]):
         self.counts = np.zeros(len(SettingStatus), np.int64)
-        self.quantities = manifest["columns"][manifest["columns"].index(STATUS) + 1 :]
+        self.quantities = _quantities(manifest)
         of_trajectories = [q["of"] for q in manifest["spec"]["quantities"]].count("trajectory")
         alone = [n for n in self.quantities if not (of_trajectories and n in ("u_s", "u_v"))]
         self.moments = {name: Moments() for name in alone}

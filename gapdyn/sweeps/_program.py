@@ -34,7 +34,7 @@ class Program:
     ----------
     part : the law and its settings.
     quantities : what to compute.
-    ts : (times,), of trajectories and of what is at the end.
+    ts : (times,), of trajectories and of what is at the end; None where no quantity is at a time.
     length : settings of one call; fewer are computed where fewer are left.
     devices : those that share the work.
     columns : whether to give the settings too.
@@ -45,10 +45,7 @@ class Program:
         columns: bool,
     ):  # fmt: skip
         self.part, self.quantities, self.columns = part, tuple(quantities), columns
-        solved = [q for q in self.quantities if q.solved]
-        whole = any(q.of == "trajectory" for q in solved)
-        self.ts = (ts if whole else ts[-1:]) if solved and ts is not None else None
-        self.route = None
+        self.ts, self.route = ts, None
         if self.ts is not None:
             example = part.build(part.complete({**part.safe, **_first(part)}))[0]
             self.route = plan(example, "auto", self.ts, float(example.t0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
 from pathlib import Path
@@ -102,23 +103,22 @@ def test_lm_eval():
         assert set(frame["answer"]) == ({"[invalid]"} if name == "strict" else {"lol"})
 
 
-def test_fresh_mlflow(tmp_path):
-    pytest.importorskip("mlflow")
+def make_files():
+    """The script that wrote the files, as a module."""
     sys.path.insert(0, str(Path(__file__).parent))
     try:
-        from make_files import mlflow_store
+        return importlib.import_module("make_files")
     finally:
         sys.path.pop(0)
-    mlflow_store(tmp_path)
+
+
+def test_fresh_mlflow(tmp_path):
+    pytest.importorskip("mlflow")
+    make_files().mlflow_store(tmp_path)
     check_fleet(gd.read_logs(tmp_path / "mlruns"))
 
 
 def test_fresh_events(tmp_path):
     pytest.importorskip("tensorboard")
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        from make_files import tensorboard_events
-    finally:
-        sys.path.pop(0)
-    tensorboard_events(tmp_path)
+    make_files().tensorboard_events(tmp_path)
     check_fleet(gd.read_logs(tmp_path / "events"))
