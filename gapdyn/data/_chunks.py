@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +148,12 @@ class Store:
             ) from error
         return True
 
+    def names(self, chunk: int) -> list[str]:
+        """Names of a chunk's columns."""
+        import polars as pl
+
+        return self._parse(chunk, lambda raw: list(pl.read_parquet_schema(raw)))
+
     def read(self, chunk: int, names: Sequence[str] | None = None) -> pl.DataFrame:
         """A chunk's columns, all or those of `names` that it has.
 
@@ -158,13 +164,20 @@ class Store:
         """
         import polars as pl
 
+        def parse(raw: io.BytesIO) -> pl.DataFrame:
+            if names is None:
+                return pl.read_parquet(raw)
+            there = pl.read_parquet_schema(raw)
+            return pl.read_parquet(raw, columns=[name for name in names if name in there])
+
+        return self._parse(chunk, parse)
+
+    def _parse(self, chunk: int, parse: Callable[[io.BytesIO], Any]) -> Any:
+        import polars as pl
+
         path = self.path(chunk)
         try:
-            raw = path.read_bytes()
-            if names is not None:
-                there = pl.read_parquet_schema(io.BytesIO(raw))
-                names = [name for name in names if name in there]
-            return pl.read_parquet(io.BytesIO(raw), columns=names)
+            return parse(io.BytesIO(path.read_bytes()))
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             reason = (str(error).splitlines() or ["unknown"])[0]
             raise InputError(f"{path}: cannot be read ({reason}). Delete it and start the {self.kind.name} again: "
