@@ -30,8 +30,8 @@ def one(fitted: FleetFit, i: int) -> Fit:
         raise InputError(f"run {run.name!r} has no posterior: {fitted.reason[i] or 'it is not computed yet.'}")
     if law is None:
         raise InputError(
-            f"the folder does not say how to make its law again ({fitted.provenance['law']}). Give it: "
-            "gd.read_fleet_fit(folder, law=...)."
+            f"the folder does not say how to make {fitted.provenance['law']} and its priors again. Give them: "
+            "gd.read_fleet_fit(folder, law=..., prior=...)."
         )
     if series is not None:
         run, law = single(run, law, series)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -56,10 +57,11 @@ SAID: dict[str, tuple[str, str, str]] = {
                      "Look at the accuracy of these runs before training on."),
     "no_standard_errors": ("info", "no standard errors: ceilings are for these evaluation prompts, not for new ones",
                            "Add se_s and se_v (over prompts)."),
-    "sampler": ("warning", "a warning of the sampler about their draws", "Look at one: fleet_fit['NAME'].findings, or "
-                "fit that run alone."),
+    "sampler": ("warning", "a warning of the sampler about their draws",
+                "Fit one of them alone, and read its findings."),
 }  # fmt: skip
 _BITS = {code: 1 << i for i, code in enumerate(SAID)}
+_FIGURE = re.compile(r"-?\d[\d.]*(e[+-]?\d+)?")
 _SILENT = ("engine", "float32", "resampled")  # said once, of the whole fleet, or not worth a word
 
 
@@ -111,8 +113,8 @@ def _some(names: Sequence[str], which: np.ndarray, total: int) -> str:
 
 
 def _declined(names: Sequence[str], which: np.ndarray, reason: np.ndarray, total: int) -> str:
-    """How many, and the first of each of the most frequent reasons (without the run's name, which differs)."""
-    plain = {int(i): str(reason[i]).replace(repr(names[i]), "...") for i in which}
+    """How many, and the first of each of the most frequent reasons (but for names and figures, which differ)."""
+    plain = {int(i): _FIGURE.sub("#", str(reason[i]).replace(repr(names[i]), "...")) for i in which}
     kinds = Counter(plain.values()).most_common(SHOWN)
     first = {kind: next(i for i in plain if plain[i] == kind) for kind, _ in kinds}
     said = "; ".join(f"{count:,} as {names[first[kind]]!r}: {reason[first[kind]]}".rstrip(".") for kind, count in kinds)
