@@ -50,6 +50,11 @@ def collected(
             store.tidy()
     status = known.get("status", NOT_COMPUTED)
     reason, engine = known.get("reason", ""), known.get("engine", "")
+    if fleet.left_out:
+        count, (name, why) = len(fleet.left_out), next(iter(fleet.left_out.items()))
+        more_runs = "1 more run" if count == 1 else f"{count:,} more runs"
+        text = f"{more_runs} of the log cannot be read, such as {name!r}: {why}"
+        found.append(Finding("warning", "left_out", text, "There is no row of such a run here."))
     found += findings(fleet.names, status, reason, engine, known.get("findings", 0))
     numbers: dict[str, Any] = {name: known.get(name, np.nan) for name in NUMBERS}
     words = {NOT_COMPUTED: "not computed", **{int(s): s.name.lower() for s in RunStatus}}
@@ -94,7 +99,7 @@ def read_fleet_fit(
     """
     store = Store.open(folder, FLEET_FIT)
     spec = store.manifest["spec"]
-    fleet = read_fleet(store.folder / FLEET_FILE)
+    fleet = Fleet(read_fleet(store.folder / FLEET_FILE), store.manifest["left_out"])
     if law is not None and describe_law(law) != spec["law"]:
         raise InputError(f"{store.folder} holds a fit of {store.manifest['law']}, not of {law!r}. Give that law.")
     if prior is not None and {name: describe_prior(x) for name, x in prior.items()} != spec["prior"]:

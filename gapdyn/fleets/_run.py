@@ -113,6 +113,7 @@ def _manifest(fleet: Fleet, asked: Request, per: int) -> dict[str, Any]:
         "spec": spec,
         "versions": {p: importlib.metadata.version(p) for p in packages},
         "law": repr(asked.law),
+        "left_out": dict(fleet.left_out),
         "chunks": [len(where) for where in plan_of(fleet, per)],
     }
 

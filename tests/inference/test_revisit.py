@@ -11,16 +11,21 @@ from gapdyn.inference._posterior import revisit
 QUICK = gd.engines.Laplace(chains=2, draws=50)
 
 
-@pytest.mark.parametrize(
-    ("law", "likelihood"),
-    [
-        (gd.laws.shared_rate(), gd.Likelihood()),
-        (gd.laws.shared_rate(), gd.Likelihood(noise="student_t")),
-        (gd.laws.shared_rate(), gd.Likelihood(shared=0.0, residuals="wander")),
-        (gd.laws.stochastic(), gd.Likelihood()),
-        (gd.laws.relaxing_verifier(), gd.Likelihood(excess="separate")),
-    ],
-)
+CASES = [
+    (gd.laws.shared_rate(), gd.Likelihood()),
+    (gd.laws.shared_rate(), gd.Likelihood(noise="student_t")),
+    *(
+        pytest.param(*case, marks=pytest.mark.slow)
+        for case in (
+            (gd.laws.shared_rate(), gd.Likelihood(shared=0.0, residuals="wander")),
+            (gd.laws.stochastic(), gd.Likelihood()),
+            (gd.laws.relaxing_verifier(), gd.Likelihood(excess="separate")),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("law", "likelihood"), CASES)
 def test_kept_draws_have_the_fits_log_likelihood(law, likelihood):
     fit = gd.fit(gd.datasets.learning(), law, key=0, engine=QUICK, likelihood=likelihood)
     again = revisit(fit.model, dict(fit.draws), fit.observations, fit.scale)
