@@ -15,13 +15,11 @@ from ..dynamics import LawSpec
 from ..inference import Fit, Likelihood
 from ._columns import Columns, Draws, StoredColumns
 from ._each import FIGURES
-from ._status import RunStatus
+from ._status import RunStatus, triage
 
 if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
-
-LISTED = 10  # runs in the printed table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +115,20 @@ class FleetFit(AbstractResult):
         """Engine -> number of runs, the most frequent first."""
         names, counts = np.unique(self.engine[self.engine != ""].astype(str), return_counts=True)
         return {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+
+    def triage(self) -> pl.DataFrame:
+        """What may be done with which runs, and why: status, why (of the first of them), count, share, runs (names)."""
+        import polars as pl
+
+        rows = triage(self.names, self.status, self.reason)
+        counts = [len(row.runs) for row in rows]
+        return pl.DataFrame({
+            "status": [row.status for row in rows],
+            "why": [row.why for row in rows],
+            "count": counts,
+            "share": [count / len(self) for count in counts],
+            "runs": pl.Series([list(row.runs) for row in rows], dtype=pl.List(pl.String)),
+        })  # fmt: skip
 
     def parameter(self, name: str) -> FleetSummary:
         """The figures of one parameter; an unknown one is an `InputError` that lists the known ones."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -113,10 +113,38 @@ def _some(names: Sequence[str], which: np.ndarray, total: int) -> str:
 
 
 def _declined(names: Sequence[str], which: np.ndarray, reason: np.ndarray, total: int) -> str:
-    """How many, and the first of each of the most frequent reasons (but for names and figures, which differ)."""
-    plain = {int(i): _FIGURE.sub("#", str(reason[i]).replace(repr(names[i]), "...")) for i in which}
-    kinds = Counter(plain.values()).most_common(SHOWN)
-    first = {kind: next(i for i in plain if plain[i] == kind) for kind, _ in kinds}
-    said = "; ".join(f"{count:,} as {names[first[kind]]!r}: {reason[first[kind]]}".rstrip(".") for kind, count in kinds)
+    """How many, and the first of each of the most frequent reasons."""
+    kinds = list(_kinds(names, which, reason).values())[:SHOWN]
+    said = "; ".join(f"{len(runs):,} as {names[runs[0]]!r}: {reason[runs[0]]}".rstrip(".") for runs in kinds)
     was = "was" if which.size == 1 else "were"
     return f"{which.size:,} of {total:,} runs {was} declined: {said}."
+
+
+def _kinds(names: Sequence[str], which: np.ndarray, reason: np.ndarray) -> dict[str, list[int]]:
+    """Runs by their reason, but for names and figures, which differ; the most frequent first."""
+    kinds: dict[str, list[int]] = {}
+    for i in which:
+        kinds.setdefault(_FIGURE.sub("#", str(reason[i]).replace(repr(names[i]), "...")), []).append(int(i))
+    return dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))
+
+
+class Row(NamedTuple):
+    """A line of the triage: runs of one status for one reason, and the reason of the first of them."""
+
+    status: str
+    why: str
+    runs: tuple[str, ...]
+
+
+def triage(names: Sequence[str], status: np.ndarray, reason: np.ndarray) -> list[Row]:
+    """Runs by what may be done with them, and why."""
+    rows = []
+    for word in ("trusted", "wide", "declined", "not computed"):
+        which = np.flatnonzero(status == word)
+        if word == "declined":
+            kinds = _kinds(names, which, reason).values()
+            rows += [Row(word, str(reason[runs[0]]), tuple(names[i] for i in runs)) for runs in kinds]
+        elif which.size or word == "trusted":
+            why = "the 90% interval of the ceiling is wider than the fall seen so far" if word == "wide" else ""
+            rows.append(Row(word, why, tuple(names[int(i)] for i in which)))
+    return rows
