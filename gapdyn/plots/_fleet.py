@@ -28,8 +28,8 @@ STATUS = {"trusted": GREEN, "wide": ORANGE, "declined": VERMILLION, "not compute
 def fleet(fitted: FleetFit, runs: Sequence[str] | None = None, *, level: float = 0.9, size: str = "notebook") -> Figure:
     """Measured uncertainties of many runs with the posterior of their curves, a panel for each.
 
-    Curves belong to the run's own evaluation prompts, as the measured points do; the dotted lines are the interval of
-    the ceiling.
+    Curves belong to the run's own evaluation prompts, as the measured points do, and go on to where the longest run
+    ends, or half as far again where panels have axes of their own. The green band is the interval of the ceiling.
 
     Parameters
     ----------
@@ -54,15 +54,18 @@ def fleet(fitted: FleetFit, runs: Sequence[str] | None = None, *, level: float =
     level = check_level(level)
     names = _chosen(fitted, runs)
     fits = [fitted[name] for name in names]
-    columns = min(len(names), 3 if size == "paper" else 6 if len(names) > 12 else 4)
+    columns = next((c for c in (1, 2, 3) if len(names) <= c * min(c, 2)), 3 if size == "paper" else 4)
+    columns = 6 if len(names) > 12 and size != "paper" else columns
     rows = -(-len(names) // columns)
-    figure, chosen = new_figure(size, 0.4 * rows + 0.35)
+    figure, chosen = new_figure(size, (0.7 if columns < 3 else 0.4) * rows + 0.35)
     alike = _alike(fits)
+    last = max(float(fit.data.t[-1]) for fit in fits) if alike else None
     axes = figure.subplots(rows, columns, squeeze=False, sharex=alike, sharey=alike)
     panels: list[Axes] = list(axes.reshape(-1))
+    ranges: list[tuple[float, float]] = []
     for place, (ax, name, fit) in enumerate(zip(panels, names, fits, strict=False)):
         dress(ax, chosen)
-        _panel(ax, fit, chosen, level)
+        ranges.append(_panel(ax, fit, last, chosen, level))
         status = str(fitted.status[fitted.names.index(name)])
         room = max(6, int(13 * chosen.width / columns / (0.145 * chosen.small)))
         title = name if len(name) <= room else f"{name[: room - 1]}…"
@@ -71,6 +74,11 @@ def fleet(fitted: FleetFit, runs: Sequence[str] | None = None, *, level: float =
             ax.tick_params(labelbottom=place + columns >= len(names), labelleft=place % columns == 0)
         ax.tick_params(labelsize=chosen.small - 1)
         ax.locator_params(nbins=3)
+    every = (min(low for low, _ in ranges), max(high for _, high in ranges))
+    for ax, own in zip(panels, ranges, strict=False):
+        low, high = every if alike else own
+        margin = 0.08 * ((high - low) or 1.0)
+        ax.set_ylim(low - margin, high + margin)
     for ax in panels[len(names) :]:
         ax.set_visible(False)
     one = {(fit.data.clock, unit_words(fit.data)) for fit in fits}
@@ -107,26 +115,31 @@ def _alike(fits: Sequence[Fit]) -> bool:
     return one and near and max(spans) <= ALIKE * min(spans) and max(ranges) <= ALIKE * min(ranges)
 
 
-def _panel(ax: Axes, fit: Fit, size: Size, level: float) -> None:
+def _panel(ax: Axes, fit: Fit, last: float | None, size: Size, level: float) -> tuple[float, float]:
+    """Draw a run up to `last`, or half as far again as it went; the range of its data and medians."""
     run = fit.data
-    ts = np.linspace(run.t[0], run.t[-1], POINTS)
+    end = float(run.t[-1] + 0.5 * (run.t[-1] - run.t[0])) if last is None else last
+    ts = np.linspace(run.t[0], end, POINTS)
     curves = fit.curves(ts)
-    shown: list[np.ndarray] = []
+    core: list[np.ndarray] = []
     for name in run.measured:
         look, draws, y = LOOKS[name], getattr(curves, name)[curves.ok], getattr(run, name)
         low, high = central(draws, level)
+        middle = np.median(draws, axis=0)
         ax.fill_between(ts, low, high, color=look.color, alpha=0.25, lw=0, zorder=2)
-        ax.plot(ts, np.median(draws, axis=0), color=look.color, ls=look.line, lw=size.pen, zorder=3)
+        ax.plot(ts, middle, color=look.color, ls=look.line, lw=size.pen, zorder=3)
         ax.plot(run.t, y, ls="none", marker=look.marker, ms=2.2 * size.pen, mfc="white", mec=look.color,
                 mew=0.6 * size.pen, zorder=4)  # fmt: skip
-        shown += [y[np.isfinite(y)], np.median(draws, axis=0)]
+        core += [y[np.isfinite(y)], middle]
+    if end > run.t[-1]:
+        ax.axvline(run.t[-1], color=GREY, lw=0.5 * size.pen, ls=":", zorder=1)
     if fit.has_limit:
-        every = np.concatenate(shown)
-        span = float(np.ptp(every)) or 1.0
         ends = fit["u_s_inf"]
-        for end in central(ends[np.isfinite(ends)], level):
-            if every.min() - 0.5 * span < end < every.max() + 0.5 * span:
-                ax.axhline(float(end), color=GREEN, lw=0.8 * size.pen, ls=":", zorder=1)
+        ax.axhspan(
+            *(float(x) for x in central(ends[np.isfinite(ends)], level)), color=GREEN, alpha=0.22, lw=0, zorder=0
+        )
+    every = np.concatenate(core)
+    return float(every.min()), float(every.max())
 
 
 def _legend(figure: Figure, size: Size, fits: Sequence[Fit], status: Sequence[str], level: float) -> None:
@@ -140,7 +153,7 @@ def _legend(figure: Figure, size: Size, fits: Sequence[Fit], status: Sequence[st
     handles.append(Patch(color=INK, alpha=0.25, lw=0))
     labels.append(f"{level:.0%}")
     if any(fit.has_limit for fit in fits):
-        handles.append(Line2D([], [], color=GREEN, ls=":", lw=size.pen))
+        handles.append(Patch(color=GREEN, alpha=0.3, lw=0))
         labels.append(f"ceiling {CEILING if fits[0].series is None else ''} ({level:.0%})".replace("  ", " "))
     for word in dict.fromkeys(status):
         handles.append(Line2D([], [], ls="none", marker="s", color=STATUS[word], ms=4 * size.pen))

@@ -46,15 +46,16 @@ def triage(fitted: FleetFit, *, size: str = "notebook") -> Figure:
     figure, chosen = new_figure(size, 0.3 + (0.24 if size == "paper" else 0.19) * len(found))
     ax = figure.subplots()
     dress(ax, chosen, x="runs", title=f"{len(fitted):,} runs")
-    width = int(0.72 * 72 * chosen.width / (LETTER * (chosen.small - 1)))
+    width = int(72 * chosen.width / (LETTER * (chosen.small - 1)))
     for row, line in enumerate(found):
         count = line["count"]
         ax.barh(row, count, height=0.32, color=STATUS[line["status"]], zorder=2)
         ax.text(count, row, f" {count:,} ({count / len(fitted):.1%})", va="center", fontsize=chosen.small, color=INK)
         names = ", ".join(line["runs"][:NAMED]) + (", …" if len(line["runs"]) > NAMED else "")
         why = line["why"] if line["status"] != "trusted" else ""
-        text = textwrap.shorten(f"{why} [{names}]" if why and names else names or why, width, placeholder=" …")
-        ax.text(0, row + 0.36, plain(text), va="center", fontsize=chosen.small - 1, color=GREY)
+        text = textwrap.shorten(" · ".join(filter(None, [names, why])), width, placeholder=" …")
+        ax.annotate(plain(text), (0, row + 0.36), (3, 0), textcoords="offset points", va="center", color=GREY,
+                    fontsize=chosen.small - 1)  # fmt: skip
     ax.set_yticks(range(len(found)), [line["status"] for line in found], fontsize=chosen.small)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(found) - 0.4, -0.5)
