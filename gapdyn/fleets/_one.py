@@ -22,6 +22,8 @@ from ._status import NO_NUMBERS
 if TYPE_CHECKING:
     from ._result import FleetFit
 
+SEED = 0  # of common errors that were not kept: the same fit at every look
+
 
 def one(fitted: FleetFit, i: int) -> Fit:
     """The fit of run `i`: figures as the fleet has them, the draws that were kept, and what follows from these."""
@@ -38,8 +40,8 @@ def one(fitted: FleetFit, i: int) -> Fit:
     model, obs, scale = prepare(run, law, prior=fitted.prior, likelihood=fitted.likelihood, route=fitted.route)
     row = fitted.columns.row(i, list(fitted.draws))
     kept = {name: row[name][None] for name in fitted.draws if name in row and _has(name, row[name])}
-    made = revisit(model, kept, obs, scale)
-    flat = {name: x[0] for name, x in kept.items()}
+    made = revisit(model, kept, obs, scale, SEED)
+    flat = {name: x[0] for name, x in made.draws.items()}
     worth, k = float(fitted.effective[i]), float(fitted.pareto_k[i])
     summary = {}
     for name, figures in fitted.summary.items():
@@ -52,7 +54,7 @@ def one(fitted: FleetFit, i: int) -> Fit:
         data=run,
         law=model.law,
         engine=kind(**{f.name: shape[f.name] for f in dataclasses.fields(kind) if f.name in shape}),
-        draws=kept,
+        draws=made.draws,
         log_lik=made.log_lik,
         stats={},
         quality={} if np.isnan(k) else {"pareto_k": np.asarray([k]), "effective": np.asarray([worth])},

@@ -46,7 +46,7 @@ def triage(fitted: FleetFit, *, size: str = "notebook") -> Figure:
     figure, chosen = new_figure(size, 0.3 + (0.24 if size == "paper" else 0.19) * len(found))
     ax = figure.subplots()
     dress(ax, chosen, x="runs", title=f"{len(fitted):,} runs")
-    width = int(72 * chosen.width / (LETTER * (chosen.small - 1)))
+    width = int(0.88 * 72 * chosen.width / (LETTER * (chosen.small - 1)))
     for row, line in enumerate(found):
         count = line["count"]
         ax.barh(row, count, height=0.32, color=STATUS[line["status"]], zorder=2)
