@@ -23,10 +23,12 @@ class Completed(NamedTuple):
     last: np.ndarray  # (chain, draw)
 
 
-@quick_jit(static_argnums=0)
-def _complete(model: Model, z: dict[str, Any], obs: Observations, chance: Any) -> tuple[dict[str, Any], Any, Any]:
+@quick_jit(static_argnums=(0, 1))
+def _complete(
+    model: Model, constrained: bool, z: dict[str, Any], obs: Observations, chance: Any
+) -> tuple[dict[str, Any], Any, Any]:
     def one(z: dict[str, Any], chance: Any) -> tuple[dict[str, Any], Any, Any]:
-        values = model.complete(constrain(model, obs, z), obs)
+        values = model.complete(z if constrained else constrain(model, obs, z), obs)
         trajectory = model.solve_at(values, obs.ts, obs, model.route)
         errors = model.errors(jnp.stack([trajectory.u_s, trajectory.u_v], -1), values, obs)
         if errors.offset is None:
@@ -40,15 +42,19 @@ def _complete(model: Model, z: dict[str, Any], obs: Observations, chance: Any) -
     return jax.vmap(one)(z, chance)
 
 
-def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any) -> Completed:
-    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw)."""
+def complete(
+    model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any, constrained: bool = False
+) -> Completed:
+    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw),
+    unconstrained or in standard units.
+    """
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
     count = int(np.prod(shape))
     # what the common errors are drawn from: with process noise keys, for then the course is drawn with them
     normals = None if model.wanders else jnp.asarray(generator(key).standard_normal((count, 2)), float)
     chance = jax.random.split(as_key(key), count) if normals is None else normals
-    values, log_lik, last = _complete(model, flat, obs, chance)
+    values, log_lik, last = _complete(model, constrained, flat, obs, chance)
     stated = np.any(np.asarray(obs.se) > 0, axis=0)
     has_errors = {"offset_s": bool(stated[0]), "offset_v": bool(stated[1])}
     draws = {

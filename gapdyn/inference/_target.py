@@ -69,7 +69,7 @@ class GivenRest:
         """Site -> value, and the log Jacobian; `rest`: site -> unconstrained value, e (names,)."""
         model = self.model
         values = {**obs.fixed, **constrain(model, obs, rest)}
-        mean, factor = self._gaussian(values, obs)
+        mean, factor = self.gaussian(values, obs)
         values |= dict(zip(self.names, mean + factor @ e, strict=True))
         log_jacobian = jnp.sum(jnp.log(jnp.diagonal(factor)))
         if model.centred:
@@ -79,7 +79,7 @@ class GivenRest:
             log_jacobian += jnp.log(scale)
         return {site: values[site] for site in self.sites}, log_jacobian
 
-    def _gaussian(self, values: Mapping[str, Any], obs: Observations) -> tuple[Any, Any]:
+    def gaussian(self, values: Mapping[str, Any], obs: Observations) -> tuple[Any, Any]:
         """Mean (names,) and a triangular factor of the covariance of the affine parameters, given the rest."""
         model, count = self.model, len(self.names)
         priors: list[Any] = [obs.priors[n].distribution for n in self.names]
