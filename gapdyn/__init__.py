@@ -95,7 +95,9 @@ _HOME = {
     **dict.fromkeys(("GlobalSensitivity", "Sweep", "global_sensitivity", "read_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "decide", "plots", "cli")
+_PACKAGES = (
+    "data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "fleets", "decide", "plots", "cli",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -34,9 +34,9 @@ def read_run(
     """Read one run from a log: one row per checkpoint, columns named as in `column_table()`.
 
     Cells that are empty, or hold nan, null, None or NA, are "not measured". Numeric columns outside the
-    contract are kept in `run.extra`; columns of text are not, but their names are, in
-    `run.meta["text_columns"]`. If `columns` gives a contract name to another column, the one that bore it is
-    listed in `run.meta["unused_columns"]`.
+    contract are kept in `run.extra`. Text that is the same in all rows of a run, such as its model, is kept in
+    `run.labels`; of other columns of text only the names are, in `run.meta["text_columns"]`. If `columns` gives
+    a contract name to another column, the one that bore it is listed in `run.meta["unused_columns"]`.
 
     Parameters
     ----------

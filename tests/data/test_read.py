@@ -149,6 +149,18 @@ def test_extra_columns(save):
     assert list(run.extra) == ["auc"]
     np.testing.assert_array_equal(run.extra["auc"], [0.5, np.nan])
     assert run.meta["text_columns"] == ("note", "commit")
+    assert run.labels == {}
+
+
+def test_text_that_is_the_same_throughout_a_run_is_a_label(save):
+    text = "run,epoch,u_s,model,task,seed,Clock,remark\n"
+    text += 'a,0,3,7b,math,0,x,"two\nlines"\na,1,2,7b,code,0,x,"two\nlines"\n'
+    text += "b,0,3, 7b ,math,one,x,\nb,1,2, 7b ,math,one,x,\n"
+    fleet = read_fleet(save(text))
+    assert dict(fleet["a"].labels) == {"model": "7b"}
+    assert dict(fleet["b"].labels) == {"model": "7b", "task": "math", "seed": "one"}
+    np.testing.assert_array_equal(fleet["a"].extra["seed"], [0, 0])
+    assert fleet["a"].meta["text_columns"] == ("model", "task", "Clock", "remark")
 
 
 def test_columns_gives_names(save):
