@@ -96,7 +96,7 @@ def fit(
     if series is not None:
         run, law = single(run, law, series)
     model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route, length=length)
-    findings = _precision_finding()
+    findings = precision_finding()
     known = start.proposal if start is not None and start.model == model else None
     done, chosen = posterior(settings, model, obs, scale, seed, progress, known)
     findings += chosen + done.findings
@@ -112,7 +112,7 @@ def fit(
         quality=done.sampled.quality,
         summary=done.summary,
         findings=tuple(findings),
-        provenance=_provenance(seed, done.engine, model, obs, series),
+        provenance=provenance(seed, done.engine, model, obs, series),
         seconds={**done.sampled.seconds, "total": time.perf_counter() - began},
         model=model,
         observations=obs,
@@ -149,7 +149,7 @@ def _sample(
     return Pass(settings, sampled, completed, worth(summary, sampled))
 
 
-def _precision_finding() -> list[Finding]:
+def precision_finding() -> list[Finding]:
     if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         return []
     text = "JAX computes in 32 bits: means and intervals hold to about 3 digits."
@@ -158,7 +158,7 @@ def _precision_finding() -> list[Finding]:
     return [Finding("info", "float32", text, remedy)]
 
 
-def _provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
+def provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
     packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
         "versions": {p: importlib.metadata.version(p) for p in packages},
