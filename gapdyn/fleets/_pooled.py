@@ -29,7 +29,8 @@ from ._pooled_result import PooledFit
 from ._pooled_start import alone, centring, spreads, start
 
 FORMS = ("auto", "centred", "non_centred")
-ENGINE = NUTS(target_acceptance=0.9)  # with levels integrated out the posterior is smooth
+# with levels integrated out the posterior is smooth: few draws are worth many
+ENGINE = NUTS(warmup=400, draws=500, target_acceptance=0.85)
 
 
 class _Drawn(NamedTuple):
@@ -109,9 +110,7 @@ def fit_pooled(
     findings += [*chosen, *done.findings, *pool_findings(prepared, made.hyper)]
     seconds = {"alone": begun, **done.sampled.seconds}
     about = {**provenance(as_seed(key), done.engine, prepared.models[0], prepared.observations[0], None), "form": form}
-    each = [
-        _fit_of(prepared, i, done, about, seconds) for i in range(len(fleet))
-    ]
+    each = [_fit_of(prepared, i, done, about, seconds) for i in range(len(fleet))]
     return PooledFit(
         fleet=fleet,
         law=prepared.law,
@@ -165,7 +164,7 @@ def _fit_of(prepared: Prepared, i: int, done: Pass, about: dict[str, Any], secon
         log_lik=one.log_lik,
         stats=done.sampled.stats,
         summary=summary,
-        findings=tuple([*done.findings, *found]),
+        findings=(*done.findings, *found),
         provenance={**about, "pooling": "partial"},
         seconds=seconds,
         model=model,

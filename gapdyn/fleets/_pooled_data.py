@@ -110,10 +110,13 @@ def prepare_pool(
         groups=tuple((g, len(m)) for g, m in labels.items()),
         covariates=tuple(stated),
     )
-    widths = {n: jnp.asarray(width(n, default_prior(n, runs[0], scales[0])), float) for n in pooled}
-    centring = {n: jnp.ones(len(fleet)) for n in model.sampled}
+    widths = jnp.asarray([width(n, default_prior(n, runs[0], scales[0])) for n in pooled], float)
+    centring = jnp.ones((len(model.sampled), len(fleet)))
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *bare)
-    pool = Pool(stacked, held, widths, jnp.asarray(codes), jnp.asarray(table, float), centring)
+    indicators = tuple(
+        jnp.asarray(np.arange(len(m))[:, None] == row, float) for m, row in zip(labels.values(), codes, strict=True)
+    )
+    pool = Pool(stacked, held, widths, indicators, jnp.asarray(table, float), centring)
     return Prepared(fleet, law, models, scales, observations, model, pool, labels, codes, stated)
 
 
@@ -167,11 +170,11 @@ def pooled_law(law: LawSpec, scale: Scale, runs: Sequence[Run], prior: Mapping[s
     wanted = {"u_s_inf" if n == "gap_inf" else n for n in names}
     if all(wanted != set(c.names) for c in law.family):
         return law
-    starts = [float(np.asarray(default_prior("u_s0", r, s).mean)) for r, s in zip(runs, fleet_scales(runs), strict=True)]
+    starts = [
+        float(np.asarray(default_prior("u_s0", r, s).mean)) for r, s in zip(runs, fleet_scales(runs), strict=True)
+    ]
     below, sd = CEILING
-    ceiling = dist.Normal(
-        scale.from_standard("u_s_inf", np.median(starts) + below), sd * scale.size
-    )
+    ceiling = dist.Normal(scale.from_standard("u_s_inf", np.median(starts) + below), sd * scale.size)
     chosen = {n: ceiling for n in wanted - set(law.given) if n in LIMITS}
     return law.replace(**chosen)
 

@@ -18,7 +18,7 @@ from ..inference._scale import Scale
 from ..inference._sites import SITES
 from ..inference.engines import Target
 from ._pooled_data import Prepared
-from ._pooled_model import Pool, PooledModel, Z, effect, scatter, slope, target, typical
+from ._pooled_model import Pool, PooledModel, effect, scatter, slope, target, typical
 
 AT_ONCE = 100  # draws
 
@@ -27,7 +27,7 @@ AT_ONCE = 100  # draws
 def _whole(model: PooledModel, aim: Target, x: Any, e: Any, pool: Pool) -> tuple[dict[str, Any], dict[str, Any]]:
     def one(both: tuple[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sites = model.constrain(aim.split(both[0]), pool)
-        return model.whole(sites, both[1], pool), {n: sites[n] for n in model.hyper(pool)}
+        return model.whole(sites, both[1], pool), model.named(sites)
 
     return jax.lax.map(one, (x, e), batch_size=AT_ONCE)
 
@@ -72,8 +72,7 @@ def in_units(prepared: Prepared, hyper: Mapping[str, np.ndarray]) -> dict[str, n
             continue
         for group, _ in model.groups:
             found[scatter(name, group)] = size * hyper[scatter(name, group)]
-            whole = hyper[scatter(name, group)][..., None] * hyper[effect(name, group) + Z]
-            found[effect(name, group)] = size * whole
+            found[effect(name, group)] = size * hyper[effect(name, group)]
         for j, covariate in enumerate(model.covariates):
             found[slope(name, covariate)] = size * hyper[slope(name, covariate)] / spread[j]
     return found
@@ -96,7 +95,9 @@ def _outputs(model: Any, values: dict[str, Any], obs: Any) -> dict[str, Any]:
 
 def outputs(prepared: Prepared, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every number of runs that the law makes of standard `values` (n,), in the fleet's units."""
-    found = _outputs(prepared.models[0], {n: jnp.asarray(v, float) for n, v in values.items()}, prepared.observations[0])
+    found = _outputs(
+        prepared.models[0], {n: jnp.asarray(v, float) for n, v in values.items()}, prepared.observations[0]
+    )
     return {n: prepared.scales[0].from_standard(n, found[n]) for n in SITES if n in found}
 
 

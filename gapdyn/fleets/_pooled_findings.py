@@ -27,8 +27,8 @@ def _of_runs(prepared: Prepared, hyper: Mapping[str, np.ndarray]) -> list[Findin
         text = f"{count} runs say little of how far runs differ: the prior of the scatter decides how much they share."
         return [Finding("warning", "few_runs", text, f"Pool {FEW_RUNS} or more, or read the runs alone beside it.")]
     vague = []
-    for name in prepared.model.explained:
-        prior_sd = float(prepared.pool.widths[name]) * (1 - 2 / np.pi) ** 0.5
+    for name, width in zip(prepared.model.explained, np.asarray(prepared.pool.widths), strict=False):
+        prior_sd = float(width) * (1 - 2 / np.pi) ** 0.5
         if np.std(hyper[scatter(name)]) > MADE_BY_PRIOR * prior_sd:
             vague.append(name)
     if not vague:

@@ -1,14 +1,13 @@
 """THE hierarchical model: runs of a fleet whose parameters come from one population. Engines sample it as it stands.
 
-Each parameter is put on the whole line by its support's bijection (a rate by its log, a ratio by its logit). There run i
-has x_i = typical + effects of its groups + slopes . its covariates + scatter * eps_i. The law and the likelihood are
+Each parameter is put on the whole line by its support's bijection (a rate by its log, a ratio by its logit). There run
+i has x_i = typical + effects of its groups + slopes . its covariates + scatter * eps_i. The law and the likelihood are
 those of a single run, vmapped. Levels, Gaussian given the rest, are integrated out run by run.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -26,7 +25,12 @@ from ..inference.engines import Target
 from ..inference.engines._scores import SUFFIX, Scored, from_score, scored
 
 Values = Mapping[str, Any]
-Z = "_z"  # ends the name of what is sampled in the place of the runs' own values
+OWN, SCATTER, EFFECT, SLOPE = (
+    "own",
+    "scatter",
+    "effect",
+    "slope",
+)  # sites of all pooled parameters at once, which saves operations
 
 
 class Pool(NamedTuple):
@@ -36,25 +40,35 @@ class Pool(NamedTuple):
     ----------
     runs : observations with a leading axis (run,), without priors.
     priors : parameter -> prior of its typical value, and of what all runs have in common.
-    widths : parameter -> scale of the half-normal priors of scatter and of the normal ones of slopes, on the line.
-    groups : (groups, run), which of a group's members each run is of.
+    widths : (pooled,), scales of the half-normal priors of scatter and of the normal ones of slopes, on the line.
+    groups : for each group (member, run), 1 where a run is of a member, else 0.
     covariates : (run, covariates), with mean 0 and sd 1.
-    centring : parameter -> (run,), from 0 (non-centred) to 1 (centred).
+    centring : (sampled, run), from 0 (non-centred) to 1 (centred).
     """
 
     runs: Observations
     priors: dict[str, Held]
-    widths: dict[str, Any]
+    widths: Any
     groups: Any
     covariates: Any
-    centring: dict[str, Any]
+    centring: Any
 
 
 class Population(NamedTuple):
-    """Where the runs' values of one parameter come from, on the line: means (run,) and their scatter."""
+    """Where the runs' values come from, on the line: means (parameters, run) and scatter (parameters,)."""
 
     loc: Any
     scatter: Any
+
+
+class Levels(NamedTuple):
+    """What was integrated out of each run, given the rest: means (run, levels), triangular factors of the covariances
+    (run, levels, levels), and the log-likelihood (run,) at the means.
+    """
+
+    mean: Any
+    factor: Any
+    log_lik: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +79,7 @@ class PooledModel:
     ----------
     model : of any one run; its law's names, likelihood and route are those of all.
     pooled : parameters that come from a population.
-    explained : those of them that groups and covariates bear on.
+    explained : those of them, the first, that groups and covariates bear on.
     common : noise parameters that are one number for all runs.
     own : noise parameters that each run has for itself.
     integrated : pooled parameters that are integrated out.
@@ -90,157 +104,175 @@ class PooledModel:
     def __call__(self, pool: Pool) -> None:
         """State the joint density of a fleet, levels integrated out."""
         sites = {name: numpyro.sample(name, prior) for name, prior in self.hyper(pool).items()}
-        for name in self.sampled:
-            sites[name + Z] = numpyro.sample(name + Z, self.around(name, sites, pool))
+        population = self.population(sites, pool)
+        if self.sampled:
+            sites[OWN] = numpyro.sample(OWN, self._around(population, pool))
         for name in self.own:
-            sites[name] = numpyro.sample(name, _of_runs(pool.priors[name].distribution, _count(pool)))
+            sites[name] = numpyro.sample(name, _of_runs(pool, name))
         values = self.values(sites, pool)
-        if self.integrated:
-            # over a Gaussian the integral is the density at its mean times its volume
-            mean, factor = self.levels(values, sites, pool)
-            for j, name in enumerate(self.integrated):
-                population = self.population(name, sites, pool)
-                values[name] = numpyro.sample(name, dist.Normal(*population).to_event(1), obs=mean[:, j])
-            volume = jnp.log(jnp.diagonal(factor, axis1=1, axis2=2)) + 0.5 * math.log(2 * math.pi)
-            numpyro.factor("integrated", jnp.sum(volume))
+        if not self.integrated:
+            numpyro.factor("checkpoints", jnp.sum(jax.vmap(self._log_lik)(values, pool.runs)))
+            return
+        # over a Gaussian the integral is the density at its mean times its volume
+        found = self._levels(values, population, pool)
+        loc, tau = self._of(self.integrated, population)
+        numpyro.sample("levels", dist.Normal(loc.T, tau).to_event(2), obs=found.mean)
+        numpyro.factor("volume", jnp.sum(jnp.log(jnp.diagonal(found.factor, axis1=1, axis2=2))))
+        numpyro.factor("checkpoints", jnp.sum(found.log_lik))
 
-        def log_lik(values: Values, obs: Observations) -> Any:
-            errors, solved = self.model.about_law({**values, **obs.fixed}, obs)
-            return jnp.where(solved, errors.log_prob(obs.y), -jnp.inf)
-
-        numpyro.factor("checkpoints", jnp.sum(jax.vmap(log_lik)(values, pool.runs)))
+    def _log_lik(self, values: Values, obs: Observations) -> Any:
+        errors, solved = self.model.about_law({**values, **obs.fixed}, obs)
+        return jnp.where(solved, errors.log_prob(obs.y), -jnp.inf)
 
     def hyper(self, pool: Pool) -> dict[str, dist.Distribution]:
         """Priors of what runs have in common, by site."""
         found: dict[str, dist.Distribution] = {n: pool.priors[n].distribution for n in self.common}
-        for name in self.pooled:
-            width = pool.widths[name]
-            found[typical(name)] = pool.priors[name].distribution
-            found[scatter(name)] = dist.HalfNormal(width)
-            if name not in self.explained:
-                continue
-            for group, members in self.groups:
-                found[scatter(name, group)] = dist.HalfNormal(width)
-                found[effect(name, group) + Z] = _of_runs(dist.Normal(0.0, 1.0), members)
-            for covariate in self.covariates:
-                found[slope(name, covariate)] = dist.Normal(0.0, width)
+        found |= {typical(n): pool.priors[n].distribution for n in self.pooled}
+        found[SCATTER] = dist.HalfNormal(pool.widths)
+        widths = pool.widths[: len(self.explained)]
+        for group, members in self.groups:
+            found[_by(SCATTER, group)] = dist.HalfNormal(widths)
+            found[_by(EFFECT, group)] = dist.Normal(jnp.zeros((len(widths), members)), 1.0)
+        if self.covariates:
+            found[SLOPE] = dist.Normal(jnp.zeros((len(widths), len(self.covariates))), widths[:, None])
         return found
 
     def line(self, name: str, pool: Pool) -> Any:
         """The bijection from the whole line to the support of a parameter."""
         return biject_to(pool.priors[name].distribution.support)
 
-    def population(self, name: str, sites: Values, pool: Pool) -> Population:
-        """Where the runs' values of a parameter come from."""
-        return Population(self.mean(name, sites, pool, pool.groups, pool.covariates), sites[scatter(name)])
+    def population(self, sites: Values, pool: Pool) -> Population:
+        """Where the runs' values of the pooled parameters come from."""
+        loc = jnp.stack([self.line(n, pool).inv(sites[typical(n)]) for n in self.pooled])[:, None]
+        more = jnp.zeros((len(self.explained), _count(pool)))
+        for members, (group, _) in zip(pool.groups, self.groups, strict=True):
+            more = more + (sites[_by(SCATTER, group)][:, None] * sites[_by(EFFECT, group)]) @ members
+        if self.covariates:
+            more = more + sites[SLOPE] @ pool.covariates.T
+        noise = jnp.zeros((len(self.pooled) - len(self.explained), _count(pool)))
+        return Population(loc + jnp.concatenate([more, noise]), sites[SCATTER])
 
-    def mean(self, name: str, sites: Values, pool: Pool, groups: Any, covariates: Any) -> Any:
-        """The population's mean (n,) of a parameter, on the line, for members (groups, n) and covariates (n, ...)."""
-        loc = self.line(name, pool).inv(sites[typical(name)]) + jnp.zeros(len(covariates))
-        if name in self.explained:
-            for member, (group, _) in zip(groups, self.groups, strict=True):
-                loc = loc + self.effects(name, group, sites)[member]
-            for j, covariate in enumerate(self.covariates):
-                loc = loc + sites[slope(name, covariate)] * covariates[:, j]
-        return loc
+    def _of(self, names: tuple[str, ...], population: Population) -> Population:
+        rows = [self.pooled.index(n) for n in names]
+        return Population(*(jnp.stack([x[i] for i in rows]) if rows else x[:0] for x in population))
 
-    def effects(self, name: str, group: str, sites: Values) -> Any:
-        """What each member of a group adds to a parameter, on the line: (members,)."""
-        return sites[scatter(name, group)] * sites[effect(name, group) + Z]
-
-    def around(self, name: str, sites: Values, pool: Pool) -> dist.Distribution:
+    def _around(self, population: Population, pool: Pool) -> dist.Distribution:
         """What is sampled for the runs' values: themselves where centred, eps where not, or something between."""
-        loc, tau = self.population(name, sites, pool)
-        weight = pool.centring[name]
-        return dist.Normal(weight * loc, tau**weight).to_event(1)
+        loc, tau = self._of(self.sampled, population)
+        return dist.Normal(pool.centring * loc, tau[:, None] ** pool.centring).to_event(2)
 
     def values(self, sites: Values, pool: Pool) -> dict[str, Any]:
         """Parameter -> (run,) in standard units: all but those that are integrated out."""
-        count = _count(pool)
-        found = {n: jnp.broadcast_to(sites[n], (count,)) for n in (*self.common, *self.own)}
-        for name in self.sampled:
-            loc, tau = self.population(name, sites, pool)
-            weight = pool.centring[name]
-            found[name] = self.line(name, pool)(loc + tau ** (1 - weight) * (sites[name + Z] - weight * loc))
+        found = {n: jnp.broadcast_to(sites[n], (_count(pool),)) for n in (*self.common, *self.own)}
+        loc, tau = self._of(self.sampled, self.population(sites, pool))
+        if self.sampled:
+            on_line = loc + tau[:, None] ** (1 - pool.centring) * (sites[OWN] - pool.centring * loc)
+            found |= {n: self.line(n, pool)(x) for n, x in zip(self.sampled, on_line, strict=True)}
         return found
 
-    def levels(self, values: Values, sites: Values, pool: Pool) -> tuple[Any, Any]:
-        """Means (run, levels) and factors of the covariances of the integrated parameters, given the rest."""
+    def own_from(self, on_line: Any, sites: Values, pool: Pool) -> Any:
+        """What is sampled in the place of the runs' values (sampled, run) on the line."""
+        loc, tau = self._of(self.sampled, self.population(sites, pool))
+        return pool.centring * loc + (on_line - loc) / tau[:, None] ** (1 - pool.centring)
+
+    def _levels(self, values: Values, population: Population, pool: Pool) -> Levels:
+        """The integrated parameters of all runs, given the rest."""
         given_rest = GivenRest(self.model, self.integrated)
-        populations = {n: self.population(n, sites, pool) for n in self.integrated}
+        loc, tau = self._of(self.integrated, population)
 
-        def one(values: Values, obs: Observations, loc: Values) -> tuple[Any, Any]:
-            priors = {n: Held(dist.Normal(loc[n], populations[n].scatter)) for n in self.integrated}
-            return given_rest.gaussian({**values, **obs.fixed}, obs._replace(priors=priors))
+        def one(values: Values, obs: Observations, loc: Any) -> Levels:
+            priors = {n: Held(dist.Normal(loc[j], tau[j])) for j, n in enumerate(self.integrated)}
+            f = given_rest.fitted({**values, **obs.fixed}, obs._replace(priors=priors))
+            return Levels(f.mean, f.factor, jnp.where(f.solved, f.errors.log_prob(obs.y), -jnp.inf))
 
-        return jax.vmap(one)(values, pool.runs, {n: p.loc for n, p in populations.items()})
+        return jax.vmap(one)(values, pool.runs, loc.T)
 
     def whole(self, sites: Values, e: Any, pool: Pool) -> dict[str, Any]:
         """Parameter -> (run,) in standard units, those that were integrated out by e (run, levels), normal numbers."""
         values = self.values(sites, pool)
         if self.integrated:
-            mean, factor = self.levels(values, sites, pool)
-            drawn = mean + jnp.einsum("rij,rj->ri", factor, e)
+            found = self._levels(values, self.population(sites, pool), pool)
+            drawn = found.mean + jnp.einsum("rij,rj->ri", found.factor, e)
             values |= {n: drawn[:, j] for j, n in enumerate(self.integrated)}
         return values
 
     def constrain(self, z: Values, pool: Pool) -> dict[str, Any]:
         """Unconstrained sites of one draw -> sites."""
-        known = self.hyper(pool) | {n: _of_runs(pool.priors[n].distribution, _count(pool)) for n in self.own}
-        found = {n + Z: z[n + Z] for n in self.sampled}
-        for name, prior in known.items():
+        found = {OWN: z[OWN]} if self.sampled else {}
+        for name, prior in self._priors(pool).items():
             scores = name + SUFFIX
             found[name] = from_score(prior, z[scores]) if scores in z else biject_to(prior.support)(z[name])
         return found
 
     def unconstrain(self, sites: Values, pool: Pool) -> dict[str, Any]:
-        """Sites of one point -> unconstrained ones; of what has a normal score, which has no inverse here, that of the
-        nearest of a fine grid.
+        """Sites of one point -> unconstrained ones; a normal score, which has no inverse here, to the nearest of a fine
+        grid.
         """
-        known = self.hyper(pool) | {n: _of_runs(pool.priors[n].distribution, _count(pool)) for n in self.own}
-        found = {n + Z: sites[n + Z] for n in self.sampled}
+        found = {OWN: sites[OWN]} if self.sampled else {}
         grid = jnp.linspace(-4.0, 4.0, 801)
-        for name, prior in known.items():
+        for name, prior in self._priors(pool).items():
             if scored(prior):
-                at = jax.vmap(lambda x, prior=prior: from_score(prior, x))(grid)
-                found[name + SUFFIX] = grid[jnp.argmin(jnp.abs(at - sites[name]))]
+                shape = (-1,) + (1,) * len(prior.batch_shape)
+                found[name + SUFFIX] = grid[
+                    jnp.argmin(jnp.abs(from_score(prior, grid.reshape(shape)) - sites[name]), 0)
+                ]
             else:
                 found[name] = biject_to(prior.support).inv(sites[name])
         return found
 
+    def named(self, sites: Values) -> dict[str, Any]:
+        """What runs have in common, parameter by parameter: (..., [member]), in standard units; slopes are per sd."""
+        found = {n: sites[n] for n in (*self.common, *map(typical, self.pooled))}
+        found |= {scatter(n): sites[SCATTER][..., j] for j, n in enumerate(self.pooled)}
+        for j, name in enumerate(self.explained):
+            for group, _ in self.groups:
+                found[scatter(name, group)] = sites[_by(SCATTER, group)][..., j]
+                found[effect(name, group)] = (
+                    found[scatter(name, group)][..., None] * sites[_by(EFFECT, group)][..., j, :]
+                )
+            for k, covariate in enumerate(self.covariates):
+                found[slope(name, covariate)] = sites[SLOPE][..., j, k]
+        return found
+
+    def _priors(self, pool: Pool) -> dict[str, dist.Distribution]:
+        return self.hyper(pool) | {n: _of_runs(pool, n) for n in self.own}
+
 
 def target(model: PooledModel, pool: Pool) -> Target:
     """What an engine samples: what runs have in common, then what is each run's own."""
-    count = _count(pool)
     sites = [(n + SUFFIX if scored(p) else n, p.shape()) for n, p in model.hyper(pool).items()]
-    sites += [(n + Z, (count,)) for n in model.sampled]
-    sites += [(n, (count,)) for n in model.own]
+    sites += [(OWN, (len(model.sampled), _count(pool)))] if model.sampled else []
+    sites += [(n, (_count(pool),)) for n in model.own]
     return Target(Scored(model), tuple(sites))
 
 
 def typical(name: str) -> str:
-    """Site of the population's median of a parameter, at no effect of a group and mean covariates."""
+    """Name of the population's median of a parameter, at no effect of a group and mean covariates."""
     return f"typical_{name}"
 
 
 def scatter(name: str, group: str = "") -> str:
-    """Site of the sd of runs (of a group's members) on the line."""
-    return f"scatter_{name}_by_{group}" if group else f"scatter_{name}"
+    """Name of the sd of runs (of a group's members) on the line."""
+    return _by(f"{SCATTER}_{name}", group) if group else f"{SCATTER}_{name}"
 
 
 def effect(name: str, group: str) -> str:
-    """Site of what a group's members add on the line."""
-    return f"effect_{name}_by_{group}"
+    """Name of what a group's members add on the line."""
+    return _by(f"{EFFECT}_{name}", group)
 
 
 def slope(name: str, covariate: str) -> str:
-    """Site of what one sd of a covariate adds on the line."""
-    return f"slope_{name}_by_{covariate}"
+    """Name of what a covariate adds on the line."""
+    return _by(f"{SLOPE}_{name}", covariate)
+
+
+def _by(what: str, which: str) -> str:
+    return f"{what}_by_{which}"
 
 
 def _count(pool: Pool) -> int:
     return pool.runs.y.shape[0]
 
 
-def _of_runs(prior: dist.Distribution, count: int) -> dist.Distribution:
-    return prior.expand([count]).to_event(1)
+def _of_runs(pool: Pool, name: str) -> dist.Distribution:
+    return pool.priors[name].distribution.expand([_count(pool)]).to_event(1)

@@ -20,7 +20,7 @@ from ..inference._model import unit_of
 from ..inference._sites import is_noise
 from ._pooled_data import Prepared
 from ._pooled_draws import outputs
-from ._pooled_model import Z, effect, scatter, slope, typical
+from ._pooled_model import effect, scatter, slope, typical
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,9 +116,8 @@ def predicted(
         loc = np.asarray(line.inv(jnp.asarray(flat[typical(name)], float)))[:, None] + np.zeros(points)
         if name in model.explained:
             for (group, _), who in zip(model.groups, members, strict=True):
-                tau = flat[scatter(name, group)]
-                e = random.standard_normal(count) if who is None else flat[effect(name, group) + Z][:, who]
-                loc = loc + (tau * e * (scattered or who is not None))[:, None]
+                fresh = flat[scatter(name, group)] * random.standard_normal(count) * scattered
+                loc = loc + (fresh if who is None else flat[effect(name, group)][:, who])[:, None]
             for j, covariate in enumerate(model.covariates):
                 loc = loc + flat[slope(name, covariate)][:, None] * at[:, j]
         own = flat[scatter(name)] * random.standard_normal(count)

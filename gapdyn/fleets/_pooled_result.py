@@ -91,9 +91,7 @@ class PooledFit(AbstractResult):
         """Whether no finding says that the numbers must not be used."""
         return not any(f.level == "error" for f in self.findings)
 
-    def new_run(
-        self, *, group: Any = None, covariates: Mapping[str, float] | None = None, key: Any = 0
-    ) -> NewRun:
+    def new_run(self, *, group: Any = None, covariates: Mapping[str, float] | None = None, key: Any = 0) -> NewRun:
         """What a run would do that nobody has made yet: its parameters, limits and ceiling.
 
         Parameters
@@ -207,11 +205,11 @@ class PooledFit(AbstractResult):
         frame = self.frame()
         rows = [f"{'ceiling':20s}{'median':>10s}{'90% interval':>22s}{'alone':>10s}{'90% interval':>22s}{'rhat':>7s}"]
         for row in frame.head(ROWS).iter_rows(named=True):
-            here, alone = (
-                f"[{row[f'{k}_q05']:.4g}, {row[f'{k}_q95']:.4g}]" for k in ("ceiling", "alone")
-            )
+            here, alone = (f"[{row[f'{k}_q05']:.4g}, {row[f'{k}_q95']:.4g}]" for k in ("ceiling", "alone"))
             middle, lonely = row["ceiling_q50"], row["alone_q50"]
-            rows.append(f"{row['run'][:19]:20s}{middle:>10.4g}{here:>22s}{lonely:>10.4g}{alone:>22s}{row['rhat']:>7.3f}")
+            rows.append(
+                f"{row['run'][:19]:20s}{middle:>10.4g}{here:>22s}{lonely:>10.4g}{alone:>22s}{row['rhat']:>7.3f}"
+            )
         left = len(frame) - ROWS
         return [*rows, f"... and {left} more: frame()"] if left > 0 else rows
 

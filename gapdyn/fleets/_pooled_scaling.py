@@ -135,9 +135,7 @@ def _points(x: np.ndarray, at: Any) -> np.ndarray:
     return points
 
 
-def _find(
-    by: str, x: np.ndarray, points: np.ndarray, slope: np.ndarray, rising: float, level: float
-) -> list[Finding]:
+def _find(by: str, x: np.ndarray, points: np.ndarray, slope: np.ndarray, rising: float, level: float) -> list[Finding]:
     found = []
     if slope[0] <= 0 <= slope[2]:
         text = f"The {level:.0%} interval of the slope holds 0: P(rising) is {rising:.2f}."

@@ -7,6 +7,7 @@ are sampled (centred), elsewhere their places in the population (non-centred), a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -18,11 +19,12 @@ from ..inference.engines import Auto
 from ..inference.engines._passes import Pass
 from ..inference.engines._target import Start
 from ._pooled_data import Prepared
-from ._pooled_model import Z, effect, scatter, target, typical
+from ._pooled_model import EFFECT, OWN, SCATTER, target, typical
 
 ALONE = Auto(chains=4, draws=250, fallback=False)
 ROUNDS = 50  # of the two-level normal model's fixed point
 LEAST = 0.05  # of a width: a scatter to start from
+SMALL = 0.1  # effects and slopes to start from
 LOOSE = 0.05  # first guess of the variance of what runs have in common, in its normal scores
 
 
@@ -50,10 +52,10 @@ def alone(prepared: Prepared, key: Any) -> list[Pass]:
 def spreads(prepared: Prepared, passes: list[Pass]) -> dict[str, Spread]:
     """Of every pooled parameter."""
     found = {}
-    for name in prepared.model.pooled:
+    for j, name in enumerate(prepared.model.pooled):
         x = _on_line(name, prepared, passes)
         mean, variance = x.mean(1), x.var(1)
-        least = (LEAST * float(prepared.pool.widths[name])) ** 2
+        least = (LEAST * float(prepared.pool.widths[j])) ** 2
         between = max(float(np.var(mean)), least)
         centre = float(np.median(mean))
         for _ in range(ROUNDS):
@@ -75,54 +77,63 @@ def _on_line(name: str, prepared: Prepared, passes: list[Pass]) -> np.ndarray:
     return np.asarray(on_line, np.float64)
 
 
-def centring(prepared: Prepared, form: str, found: dict[str, Spread]) -> dict[str, Any]:
-    """Parameter -> (run,), how far each run is centred."""
-    count = len(prepared.fleet)
-    weights = {
-        "centred": lambda name: np.ones(count),
-        "non_centred": lambda name: np.zeros(count),
-        "auto": lambda name: found[name].own,
-    }[form]
-    return {name: jnp.asarray(weights(name), float) for name in prepared.model.sampled}
+def centring(prepared: Prepared, form: str, found: Mapping[str, Spread]) -> Any:
+    """(sampled, run), how far each run is centred."""
+    names, count = prepared.model.sampled, len(prepared.fleet)
+    if form == "auto":
+        return jnp.asarray(np.reshape([found[n].own for n in names], (len(names), count)), float)
+    return jnp.full((len(names), count), 1.0 if form == "centred" else 0.0)
 
 
-def start(prepared: Prepared, passes: list[Pass], found: dict[str, Spread], chains: int, key: Any) -> Start:
+def start(prepared: Prepared, passes: list[Pass], found: Mapping[str, Spread], chains: int, key: Any) -> Start:
     """Where chains begin: runs as they are alone, drawn towards one another."""
     model, pool, random = prepared.model, prepared.pool, generator(key)
-    aim, count = target(model, pool), len(prepared.fleet)
+    aim = target(model, pool)
+    known = {n: _median(n, prepared, passes) for n in (*model.common, *model.own)}
     points = []
     for _ in range(chains):
-        sites: dict[str, Any] = {}
-        for name in (*model.common, *model.own):
-            medians = [float(np.median(s.to_standard(name, p.completed.draws[name])))
-                       if name in p.completed.draws else 0.0
-                       for s, p in zip(prepared.scales, passes, strict=True)]  # fmt: skip
-            sites[name] = jnp.asarray(np.median(medians) if name in model.common else medians, float)
-        for name in model.pooled:
-            f = found[name]
-            centre = f.centre + f.scatter / count**0.5 * random.standard_normal()
-            sites[typical(name)] = model.line(name, pool)(jnp.asarray(centre, float))
-            sites[scatter(name)] = jnp.asarray(f.scatter * np.exp(0.2 * random.standard_normal()), float)
-            if name in model.explained:
-                for group, members in model.groups:
-                    sites[scatter(name, group)] = jnp.asarray(0.5 * f.scatter, float)
-                    sites[effect(name, group) + Z] = jnp.asarray(0.3 * random.standard_normal(members), float)
-                for covariate in model.covariates:
-                    sites[f"slope_{name}_by_{covariate}"] = jnp.asarray(0.1 * random.standard_normal(), float)
-        for name in model.sampled:
-            f = found[name]
-            near = f.centre + f.own * (f.mean - f.centre)
-            x = near + (f.own * f.variance) ** 0.5 * random.standard_normal(count)
-            loc, tau = model.population(name, sites, pool)
-            weight = pool.centring[name]
-            sites[name + Z] = weight * loc + (x - loc) / tau ** (1 - weight)
+        sites = _sites(prepared, found, known, random)
         points.append(np.asarray(aim.join(model.unconstrain(sites, pool)), np.float64))
-    variances = []
-    for site, shape in aim.sites:
-        name = site.removesuffix(Z)
-        if name in model.sampled:
-            f = found[name]
-            variances.append(f.own * f.variance / f.scatter ** (2 * (1 - np.asarray(pool.centring[name]))))
-        else:
-            variances.append(np.full(int(np.prod(shape)), LOOSE if not site.endswith(Z) else 1.0))
-    return Start(np.stack(points), np.concatenate(variances))
+    variances = {OWN: [_variance(found[n], w) for n, w in zip(model.sampled, np.asarray(pool.centring), strict=True)]}
+    first = [np.ravel(variances.get(n, np.full(shape, _guess(n)))) for n, shape in aim.sites]
+    return Start(np.stack(points), np.concatenate(first))
+
+
+def _sites(
+    prepared: Prepared, found: Mapping[str, Spread], known: Mapping[str, np.ndarray], random: np.random.Generator
+) -> dict[str, Any]:
+    """One point: the population as the two-level normal model has it, runs as it and they themselves say."""
+    model, pool, count = prepared.model, prepared.pool, len(prepared.fleet)
+    sites: dict[str, Any] = {n: jnp.asarray(np.median(x) if n in model.common else x, float) for n, x in known.items()}
+    spread = np.array([found[n].scatter for n in model.pooled])
+    for name, s in zip(model.pooled, spread, strict=True):
+        centre = found[name].centre + s / count**0.5 * random.standard_normal()
+        sites[typical(name)] = model.line(name, pool)(jnp.asarray(centre, float))
+    sites[SCATTER] = jnp.asarray(spread * np.exp(0.2 * random.standard_normal(len(spread))), float)
+    for name, prior in model.hyper(pool).items():
+        if name not in sites:  # of groups and covariates nothing is known yet
+            around = 0.5 * spread[: len(model.explained)] if name.startswith(SCATTER) else 0.0
+            sites[name] = jnp.asarray(around + SMALL * np.abs(random.standard_normal(prior.shape())), float)
+    runs = []
+    for name in model.sampled:
+        f = found[name]
+        near = f.centre + f.own * (f.mean - f.centre)
+        runs.append(near + (f.own * f.variance) ** 0.5 * random.standard_normal(count))
+    if model.sampled:
+        sites[OWN] = model.own_from(jnp.asarray(np.stack(runs), float), sites, pool)
+    return sites
+
+
+def _median(name: str, prepared: Prepared, passes: list[Pass]) -> np.ndarray:
+    """(run,) of a parameter that is not pooled, 0 where a run has none."""
+    each = zip(prepared.scales, (p.completed.draws.get(name, 0.0) for p in passes), strict=True)
+    return np.array([float(np.median(scale.to_standard(name, x))) for scale, x in each])
+
+
+def _variance(f: Spread, weight: np.ndarray) -> np.ndarray:
+    """First guess for what is sampled in the place of the runs' values."""
+    return f.own * f.variance / f.scatter ** (2 * (1 - weight))
+
+
+def _guess(site: str) -> float:
+    return 1.0 if site.startswith(EFFECT) else LOOSE
