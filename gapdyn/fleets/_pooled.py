@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from ._pooled_draws import completed, drawn, in_units
 from ._pooled_findings import pool_findings
 from ._pooled_model import target
 from ._pooled_result import PooledFit
-from ._pooled_start import alone, centring, spreads, start
+from ._pooled_start import alone, in_form, spreads, start
 
 FORMS = ("auto", "centred", "non_centred")
 # with levels integrated out the posterior is smooth: few draws are worth many
@@ -97,7 +96,7 @@ def fit_pooled(
     findings = precision_finding()
     passes = alone(prepared, k_alone)
     found = spreads(prepared, passes)
-    prepared = dataclasses.replace(prepared, pool=prepared.pool._replace(centring=centring(prepared, form, found)))
+    prepared = in_form(prepared, form, found)
     begun = time.perf_counter() - began
     aim = target(prepared.model, prepared.pool)
 

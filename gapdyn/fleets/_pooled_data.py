@@ -112,11 +112,12 @@ def prepare_pool(
     )
     widths = jnp.asarray([width(n, default_prior(n, runs[0], scales[0])) for n in pooled], float)
     centring = jnp.ones((len(model.sampled), len(fleet)))
+    of_members = tuple(jnp.ones((len(model.explained), len(m))) for m in labels.values())
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *bare)
     indicators = tuple(
         jnp.asarray(np.arange(len(m))[:, None] == row, float) for m, row in zip(labels.values(), codes, strict=True)
     )
-    pool = Pool(stacked, held, widths, indicators, jnp.asarray(table, float), centring)
+    pool = Pool(stacked, held, widths, indicators, jnp.asarray(table, float), centring, of_members)
     return Prepared(fleet, law, models, scales, observations, model, pool, labels, codes, stated)
 
 

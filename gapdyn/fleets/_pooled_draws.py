@@ -27,7 +27,7 @@ AT_ONCE = 100  # draws
 def _whole(model: PooledModel, aim: Target, x: Any, e: Any, pool: Pool) -> tuple[dict[str, Any], dict[str, Any]]:
     def one(both: tuple[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sites = model.constrain(aim.split(both[0]), pool)
-        return model.whole(sites, both[1], pool), model.named(sites)
+        return model.whole(sites, both[1], pool), model.named(sites, pool)
 
     return jax.lax.map(one, (x, e), batch_size=AT_ONCE)
 

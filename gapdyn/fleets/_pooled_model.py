@@ -43,7 +43,8 @@ class Pool(NamedTuple):
     widths : (pooled,), scales of the half-normal priors of scatter and of the normal ones of slopes, on the line.
     groups : for each group (member, run), 1 where a run is of a member, else 0.
     covariates : (run, covariates), with mean 0 and sd 1.
-    centring : (sampled, run), from 0 (non-centred) to 1 (centred).
+    centring : (sampled, run), from 0 (non-centred) to 1 (centred); `member_centring`: for each group (explained,
+        member), the same of what its members have in common.
     """
 
     runs: Observations
@@ -52,6 +53,7 @@ class Pool(NamedTuple):
     groups: Any
     covariates: Any
     centring: Any
+    member_centring: tuple[Any, ...]
 
 
 class Population(NamedTuple):
@@ -104,6 +106,10 @@ class PooledModel:
     def __call__(self, pool: Pool) -> None:
         """State the joint density of a fleet, levels integrated out."""
         sites = {name: numpyro.sample(name, prior) for name, prior in self.hyper(pool).items()}
+        for (group, _), weight in zip(self.groups, pool.member_centring, strict=True):
+            typicals, tau = self._members(group, sites, pool)
+            about = dist.Normal(weight * typicals, tau**weight).to_event(2)
+            sites[_by(EFFECT, group)] = numpyro.sample(_by(EFFECT, group), about)
         population = self.population(sites, pool)
         if self.sampled:
             sites[OWN] = numpyro.sample(OWN, self._around(population, pool))
@@ -130,9 +136,8 @@ class PooledModel:
         found |= {typical(n): pool.priors[n].distribution for n in self.pooled}
         found[SCATTER] = dist.HalfNormal(pool.widths)
         widths = pool.widths[: len(self.explained)]
-        for group, members in self.groups:
+        for group, _ in self.groups:
             found[_by(SCATTER, group)] = dist.HalfNormal(widths)
-            found[_by(EFFECT, group)] = dist.Normal(jnp.zeros((len(widths), members)), 1.0)
         if self.covariates:
             found[SLOPE] = dist.Normal(jnp.zeros((len(widths), len(self.covariates))), widths[:, None])
         return found
@@ -141,16 +146,38 @@ class PooledModel:
         """The bijection from the whole line to the support of a parameter."""
         return biject_to(pool.priors[name].distribution.support)
 
+    def _typicals(self, sites: Values, pool: Pool, names: tuple[str, ...]) -> Any:
+        return jnp.stack([self.line(n, pool).inv(sites[typical(n)]) for n in names])[:, None]
+
+    def _members(self, group: str, sites: Values, pool: Pool) -> tuple[Any, Any]:
+        """Typical values and the members' scatter about them, (explained, 1) each."""
+        return self._typicals(sites, pool, self.explained), sites[_by(SCATTER, group)][:, None]
+
+    def effects(self, sites: Values, pool: Pool) -> list[Any]:
+        """For each group (explained, member): what its members add on the line."""
+        found = []
+        for (group, _), weight in zip(self.groups, pool.member_centring, strict=True):
+            typicals, tau = self._members(group, sites, pool)
+            found.append(tau ** (1 - weight) * (sites[_by(EFFECT, group)] - weight * typicals))
+        return found
+
+    def effects_from(self, effects: list[Any], sites: Values, pool: Pool) -> dict[str, Any]:
+        """What is sampled in the place of what members add, by site."""
+        found = {}
+        for (group, _), weight, effect_ in zip(self.groups, pool.member_centring, effects, strict=True):
+            typicals, tau = self._members(group, sites, pool)
+            found[_by(EFFECT, group)] = weight * typicals + effect_ / tau ** (1 - weight)
+        return found
+
     def population(self, sites: Values, pool: Pool) -> Population:
         """Where the runs' values of the pooled parameters come from."""
-        loc = jnp.stack([self.line(n, pool).inv(sites[typical(n)]) for n in self.pooled])[:, None]
         more = jnp.zeros((len(self.explained), _count(pool)))
-        for members, (group, _) in zip(pool.groups, self.groups, strict=True):
-            more = more + (sites[_by(SCATTER, group)][:, None] * sites[_by(EFFECT, group)]) @ members
+        for members, effects in zip(pool.groups, self.effects(sites, pool), strict=True):
+            more = more + effects @ members
         if self.covariates:
             more = more + sites[SLOPE] @ pool.covariates.T
         noise = jnp.zeros((len(self.pooled) - len(self.explained), _count(pool)))
-        return Population(loc + jnp.concatenate([more, noise]), sites[SCATTER])
+        return Population(self._typicals(sites, pool, self.pooled) + jnp.concatenate([more, noise]), sites[SCATTER])
 
     def _of(self, names: tuple[str, ...], population: Population) -> Population:
         rows = [self.pooled.index(n) for n in names]
@@ -196,9 +223,14 @@ class PooledModel:
             values |= {n: drawn[:, j] for j, n in enumerate(self.integrated)}
         return values
 
+    @property
+    def _plain(self) -> tuple[str, ...]:
+        """Sites that are on the whole line as they are, and whose priors hang on other sites."""
+        return (*(_by(EFFECT, g) for g, _ in self.groups), *((OWN,) if self.sampled else ()))
+
     def constrain(self, z: Values, pool: Pool) -> dict[str, Any]:
         """Unconstrained sites of one draw -> sites."""
-        found = {OWN: z[OWN]} if self.sampled else {}
+        found = {n: z[n] for n in self._plain}
         for name, prior in self._priors(pool).items():
             scores = name + SUFFIX
             found[name] = from_score(prior, z[scores]) if scores in z else biject_to(prior.support)(z[name])
@@ -208,7 +240,7 @@ class PooledModel:
         """Sites of one point -> unconstrained ones; a normal score, which has no inverse here, to the nearest of a fine
         grid.
         """
-        found = {OWN: sites[OWN]} if self.sampled else {}
+        found = {n: sites[n] for n in self._plain}
         grid = jnp.linspace(-4.0, 4.0, 801)
         for name, prior in self._priors(pool).items():
             if scored(prior):
@@ -220,18 +252,17 @@ class PooledModel:
                 found[name] = biject_to(prior.support).inv(sites[name])
         return found
 
-    def named(self, sites: Values) -> dict[str, Any]:
-        """What runs have in common, parameter by parameter: (..., [member]), in standard units; slopes are per sd."""
+    def named(self, sites: Values, pool: Pool) -> dict[str, Any]:
+        """What runs have in common, parameter by parameter: () or (member,), in standard units; slopes are per sd."""
         found = {n: sites[n] for n in (*self.common, *map(typical, self.pooled))}
-        found |= {scatter(n): sites[SCATTER][..., j] for j, n in enumerate(self.pooled)}
+        found |= {scatter(n): sites[SCATTER][j] for j, n in enumerate(self.pooled)}
+        effects = self.effects(sites, pool)
         for j, name in enumerate(self.explained):
-            for group, _ in self.groups:
-                found[scatter(name, group)] = sites[_by(SCATTER, group)][..., j]
-                found[effect(name, group)] = (
-                    found[scatter(name, group)][..., None] * sites[_by(EFFECT, group)][..., j, :]
-                )
+            for (group, _), added in zip(self.groups, effects, strict=True):
+                found[scatter(name, group)] = sites[_by(SCATTER, group)][j]
+                found[effect(name, group)] = added[j]
             for k, covariate in enumerate(self.covariates):
-                found[slope(name, covariate)] = sites[SLOPE][..., j, k]
+                found[slope(name, covariate)] = sites[SLOPE][j, k]
         return found
 
     def _priors(self, pool: Pool) -> dict[str, dist.Distribution]:
@@ -241,6 +272,7 @@ class PooledModel:
 def target(model: PooledModel, pool: Pool) -> Target:
     """What an engine samples: what runs have in common, then what is each run's own."""
     sites = [(n + SUFFIX if scored(p) else n, p.shape()) for n, p in model.hyper(pool).items()]
+    sites += [(_by(EFFECT, g), (len(model.explained), members)) for g, members in model.groups]
     sites += [(OWN, (len(model.sampled), _count(pool)))] if model.sampled else []
     sites += [(n, (_count(pool),)) for n in model.own]
     return Target(Scored(model), tuple(sites))

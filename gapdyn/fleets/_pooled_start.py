@@ -7,6 +7,7 @@ are sampled (centred), elsewhere their places in the population (non-centred), a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ ALONE = Auto(chains=4, draws=250, fallback=False)
 ROUNDS = 50  # of the two-level normal model's fixed point
 LEAST = 0.05  # of a width: a scatter to start from
 SMALL = 0.1  # effects and slopes to start from
+SOME = 0.1  # first guess of the variance of what is sampled for members
 LOOSE = 0.05  # first guess of the variance of what runs have in common, in its normal scores
 
 
@@ -77,12 +79,34 @@ def _on_line(name: str, prepared: Prepared, passes: list[Pass]) -> np.ndarray:
     return np.asarray(on_line, np.float64)
 
 
-def centring(prepared: Prepared, form: str, found: Mapping[str, Spread]) -> Any:
-    """(sampled, run), how far each run is centred."""
-    names, count = prepared.model.sampled, len(prepared.fleet)
+def in_form(prepared: Prepared, form: str, found: Mapping[str, Spread]) -> Prepared:
+    """The fleet with its runs and the members of its groups centred as `form` says."""
+    pool, model = prepared.pool, prepared.model
     if form == "auto":
-        return jnp.asarray(np.reshape([found[n].own for n in names], (len(names), count)), float)
-    return jnp.full((len(names), count), 1.0 if form == "centred" else 0.0)
+        own = np.reshape([found[n].own for n in model.sampled], pool.centring.shape)
+        members = tuple(_member_weights(model.explained, codes, found) for codes in prepared.codes)
+    else:
+        fill = 1.0 if form == "centred" else 0.0
+        own = np.full(pool.centring.shape, fill)
+        members = tuple(np.full(w.shape, fill) for w in pool.member_centring)
+    as_stated = pool._replace(
+        centring=jnp.asarray(own, float), member_centring=tuple(jnp.asarray(w, float) for w in members)
+    )
+    return dataclasses.replace(prepared, pool=as_stated)
+
+
+def _member_weights(names: tuple[str, ...], codes: np.ndarray, found: Mapping[str, Spread]) -> np.ndarray:
+    """(names, member), share of what is known of a member that its runs say."""
+    sizes = np.bincount(codes)
+    weights = []
+    for name in names:
+        f = found[name]
+        near = f.centre + f.own * (f.mean - f.centre)
+        means = np.bincount(codes, near) / sizes
+        noise = f.scatter**2 / sizes
+        between = max(float(np.var(means) - np.mean(noise)), float(np.min(noise)))
+        weights.append(between / (between + noise))
+    return np.array(weights)
 
 
 def start(prepared: Prepared, passes: list[Pass], found: Mapping[str, Spread], chains: int, key: Any) -> Start:
@@ -114,6 +138,8 @@ def _sites(
         if name not in sites:  # of groups and covariates nothing is known yet
             around = 0.5 * spread[: len(model.explained)] if name.startswith(SCATTER) else 0.0
             sites[name] = jnp.asarray(around + SMALL * np.abs(random.standard_normal(prior.shape())), float)
+    effects = [SMALL * random.standard_normal(w.shape) * spread[: len(w), None] for w in pool.member_centring]
+    sites |= model.effects_from(effects, sites, pool)
     runs = []
     for name in model.sampled:
         f = found[name]
@@ -136,4 +162,4 @@ def _variance(f: Spread, weight: np.ndarray) -> np.ndarray:
 
 
 def _guess(site: str) -> float:
-    return 1.0 if site.startswith(EFFECT) else LOOSE
+    return SOME if site.startswith(EFFECT) else LOOSE
