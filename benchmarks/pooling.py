@@ -1,7 +1,7 @@
 """Pooling | Do runs of a family lend one another better ceilings, and do runs that share nothing lose by it?
 
 Families of 8, 20 and 40 runs with 16 checkpoints or fewer. In a family that shares, runs scatter about one law (rates
-by 30%, ceilings by 0.15 where runs fall by about 1); half of them are seen to the end, a quarter for 0.5 to 1.5 time constants, a
+by 30%, ceilings by 0.15 where runs fall by about 1). Half are seen whole, a quarter for 0.5 to 1.5 time constants, a
 quarter hardly at all (4 to 6 checkpoints in a tenth to a third of one). Where nothing is shared, every parameter of
 every run comes from the wide default prior by itself. The error is that of the ceiling's median; "alone" is each run by
 itself in the fleet's scale and with the same priors, "single" is `gapdyn.inference.fit` in the run's own scale.
