@@ -49,10 +49,21 @@ def covariate(fleet: Fleet, name: str) -> np.ndarray:
 
 
 def _label(fleet: Fleet, run: Run, name: str) -> str:
-    if name in run.labels:
-        return run.labels[name]
-    number = _number(fleet, run, name, "label")
+    return run.labels[name] if name in run.labels else _in_words(_number(fleet, run, name, "label"))
+
+
+def _in_words(number: float) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _own_label(run: Run, name: str) -> str | None:
+    if name in run.labels or name not in run.extra or not _constant(run.extra[name]):
+        return run.labels.get(name)
+    return _in_words(_value(run.extra[name]))
+
+
+def _value(values: np.ndarray) -> float:
+    return float(values[np.isfinite(values)][0])
 
 
 def _number(fleet: Fleet, run: Run, name: str, what: str) -> float:
@@ -85,3 +96,15 @@ def _known(fleet: Fleet, name: str, what: str) -> str:
 
 def _constant(values: np.ndarray) -> bool:
     return np.unique(values[np.isfinite(values)]).size == 1
+
+
+def constants(fleet: Fleet) -> dict[str, list[str | None] | list[float]]:
+    """What holds for whole runs: labels, None where a run has none, and numbers that no run changes, NaN where none."""
+    out: dict[str, list[str | None] | list[float]] = {}
+    for name in dict.fromkeys(name for run in fleet for name in run.labels):
+        out[name] = [_own_label(run, name) for run in fleet]
+    numbers = dict.fromkeys(name for run in fleet for name in run.extra if name not in out)
+    for name in numbers:
+        if all(name not in run.extra or _constant(run.extra[name]) for run in fleet):
+            out[name] = [_value(run.extra[name]) if name in run.extra else float("nan") for run in fleet]
+    return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -150,11 +151,15 @@ def _sample(
 
 
 def precision_finding() -> list[Finding]:
+    """What 32 bits mean, where they are in use; a warning says it at the caller's line."""
     if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         return []
     text = "JAX computes in 32 bits: means and intervals hold to about 3 digits."
     remedy = "Before any other use of JAX: jax.config.update('jax_enable_x64', True)."
-    warnings.warn(f"{text} {remedy}", stacklevel=3)  # once per place of call, by Python's own rule
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("gapdyn."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"{text} {remedy}", stacklevel=level)  # once per place of call, by Python's own rule
     return [Finding("info", "float32", text, remedy)]
 
 

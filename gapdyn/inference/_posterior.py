@@ -10,7 +10,7 @@ import numpy as np
 
 from .._compile import quick_jit
 from .._random import as_key, generator
-from ._model import Model, Observations, constrain
+from ._model import Model, Observations, constrain, in_standard_units, known_offset
 from ._scale import Scale
 from ._sites import SITES
 
@@ -62,7 +62,31 @@ def complete(
         for name in SITES
         if name in values and has_errors.get(name, True)
     }
+    log_lik = _in_units(np.reshape(log_lik, (*shape, -1)), obs, scale)
+    return Completed(draws, log_lik, scale.from_standard("u_s0", np.reshape(last, shape)))
+
+
+@quick_jit(static_argnums=0)
+def _revisit(model: Model, values: dict[str, Any], obs: Observations) -> tuple[Any, Any]:
+    def one(v: dict[str, Any]) -> tuple[Any, Any]:
+        trajectory = model.solve_at(v, obs.ts, obs, model.route)
+        errors = model.errors(jnp.stack([trajectory.u_s, trajectory.u_v], -1), v, obs)
+        return errors.given(known_offset(v)).checkpoint_log_prob(obs.y), trajectory.u_s[-1]
+
+    return jax.vmap(one)(values)
+
+
+def revisit(model: Model, draws: dict[str, np.ndarray], obs: Observations, scale: Scale) -> Completed:
+    """What follows from complete draws, name -> (chain, draw) in the run's units, that were kept by themselves."""
+    shape = next(iter(draws.values())).shape
+    flat = {name: x.reshape(-1) for name, x in draws.items()}
+    log_lik, last = _revisit(model, in_standard_units(scale, flat), obs)
+    log_lik = _in_units(np.reshape(log_lik, (*shape, -1)), obs, scale)
+    return Completed(draws, log_lik, scale.from_standard("u_s0", np.reshape(last, shape)))
+
+
+def _in_units(log_lik: Any, obs: Observations, scale: Scale) -> np.ndarray:
+    """Log densities (..., times) of standard u as those of u, of the checkpoints alone."""
     # a density of u is one of standard u divided by the size, once for each measured entry
     jacobian = np.sum(np.asarray(obs.mask), -1) * np.log(scale.size)
-    log_lik = (np.reshape(np.asarray(log_lik, np.float64), (*shape, -1)) - jacobian)[..., np.asarray(obs.real)]
-    return Completed(draws, log_lik, scale.from_standard("u_s0", np.reshape(last, shape)))
+    return (np.asarray(log_lik, np.float64) - jacobian)[..., np.asarray(obs.real)]

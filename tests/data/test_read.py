@@ -493,3 +493,18 @@ def test_out_of_memory(monkeypatch, save):
     monkeypatch.setattr("gapdyn.data._read.read_csv", fail)
     with pytest.raises(InputError, match="too large for the memory"):
         read_run(save(GOOD))
+
+
+def test_runs_that_cannot_be_read_may_be_skipped(save):
+    path = save("run,epoch,u_s\na,0,3\na,1,2\nb,0,3\nc,0,1\nc,0,2\nd,0,x\nd,1,2\n")
+    with pytest.raises(InputError, match="run 'b' has 1 checkpoint"):
+        read_fleet(path)
+    fleet = read_fleet(path, bad="skip")
+    assert fleet.names == ("a",)
+    assert list(fleet.left_out) == ["b", "c", "d"]
+    assert "run 'b' has 1 checkpoint" in fleet.left_out["b"]
+    assert "line 7, column 'u_s': 'x' is not a number" in fleet.left_out["d"]
+    with pytest.raises(InputError, match="run 'b' has 1 checkpoint"):
+        read_fleet(save("run,epoch,u_s\nb,0,3\nc,0,1\nc,0,2\n"), bad="skip")
+    with pytest.raises(InputError, match="unknown value of bad 'ignore'"):
+        read_fleet(path, bad="ignore")
