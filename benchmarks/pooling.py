@@ -180,7 +180,7 @@ if __name__ == "__main__":
         for i in range(count):
             for kind, studies in raw.items():
                 studies.append(study(kind, sizes[i % len(sizes)], options.seed + i))
-        result = {"kinds": {kind: summary(kind, studies) for kind, studies in raw.items()}}
-    print(table(result))
-    if not options.quick:
-        _bench.save("pooling", result)
+            result = {"kinds": {kind: summary(kind, studies) for kind, studies in raw.items()}}
+            if not options.quick:  # after every family: it takes its time
+                _bench.save("pooling", result)
+            print(table(result), flush=True)
