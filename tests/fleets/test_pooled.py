@@ -14,8 +14,7 @@ from gapdyn.fleets._pooled_data import prepare_pool
 from gapdyn.fleets._pooled_findings import pool_findings
 from gapdyn.fleets._pooled_model import scatter
 
-ENGINE = gd.engines.NUTS(chains=2, warmup=200, draws=200, target_acceptance=0.9)
-FLOPS = {"a": 20.0, "b": 22.0}
+ENGINE = gd.engines.NUTS(chains=2, warmup=150, draws=150, target_acceptance=0.8)
 
 
 def family(count: int = 8, seed: int = 0) -> gd.Fleet:
@@ -24,7 +23,7 @@ def family(count: int = 8, seed: int = 0) -> gd.Fleet:
     runs = []
     for i in range(count):
         model = "ab"[i % 2]
-        flops = FLOPS[model] + 0.2 * i
+        flops = 20.0 + 0.5 * i
         law = gd.laws.shared_rate(
             rate=0.3 * np.exp(0.2 * random.normal()), rho=0.3, u_s0=2 + 0.1 * random.normal(), u_v0=1.2,
             u_s_inf=1.0 - 0.1 * (flops - 21) + 0.03 * random.normal(),
@@ -47,10 +46,8 @@ def test_every_run_has_its_fit_with_all_that_a_fit_has(pooled):
     alone = gd.inference.fit(pooled.fleet["run 1"], gd.laws.shared_rate(), key=0)
     fit = pooled["run 1"]
     assert set(fit.draws) == set(alone.draws)
-    assert fit.log_lik.shape == (2, 200, 12)
+    assert fit.log_lik.shape == (2, 150, 12)
     assert fit.provenance["pooling"] == "partial"
-    run = gd.simulate(fit.law.law(), [0, 1], key=0)  # a law that can be used on
-    assert len(run) == 2
     limit = gd.ceiling(fit).summary()["u_s"]
     assert limit["q05"] < limit["q50"] < limit["q95"]
     assert {"posterior", "sample_stats", "log_likelihood"} <= set(fit.to_arviz().children)
@@ -60,7 +57,7 @@ def test_every_run_has_its_fit_with_all_that_a_fit_has(pooled):
 
 def test_limits_and_parameters_of_a_draw_belong_together(pooled):
     d = pooled.draws
-    assert d["u_s_inf"].shape == (2, 200, 8)
+    assert d["u_s_inf"].shape == (2, 150, 8)
     np.testing.assert_allclose(d["u_s_inf"] - d["u_v_inf"], d["gap_inf"], atol=1e-9)
     gap_0 = d["u_s0"] - d["u_v0"]
     np.testing.assert_allclose(d["u_s0"] - (gap_0 - d["gap_inf"]) / (1 - d["rho"]), d["u_s_inf"], atol=1e-9)
