@@ -167,6 +167,6 @@ def _fit_of(prepared: Prepared, i: int, done: Pass, about: dict[str, Any], secon
         provenance={**about, "pooling": "partial"},
         seconds=seconds,
         model=model,
-        observations=prepared.observations[i],
+        observations=prepared.observations[i]._replace(priors={}),  # its prior is what the other runs say
         scale=prepared.scales[i],
     )

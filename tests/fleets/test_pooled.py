@@ -53,6 +53,8 @@ def test_every_run_has_its_fit_with_all_that_a_fit_has(pooled):
     assert {"posterior", "sample_stats", "log_likelihood"} <= set(fit.to_arviz().children)
     with pytest.raises(gd.InputError, match="no run 'run 99'"):
         pooled["run 99"]
+    with pytest.raises(gd.InputError, match="its prior is what the other runs say"):
+        gd.prior_sensitivity(fit)
 
 
 def test_limits_and_parameters_of_a_draw_belong_together(pooled):
