@@ -99,11 +99,18 @@ class Model:
             loc, scale = centring.affine(values)
             moved = dist.TransformedDistribution(obs.priors[centring.name].distribution, AffineTransform(loc, scale))
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
+        errors, solved = self.about_law(values, obs)
+        numpyro.factor("solved", jnp.where(solved, 0.0, -jnp.inf))
+        numpyro.sample("checkpoints", errors, obs=obs.y)
+
+    def about_law(self, values: Mapping[str, Any], obs: Observations) -> tuple[CheckpointErrors | PathErrors, Any]:
+        """The distribution of both series given one value of each sampled or fixed number, and whether the law could
+        be solved.
+        """
         resolved = self.law.coordinates.resolve(values)
         trajectory = self._along(resolved, obs.ts, obs, self.route)
-        numpyro.factor("solved", jnp.where(trajectory.ok, 0.0, -jnp.inf))
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
-        numpyro.sample("checkpoints", self.errors(course, {**values, **resolved}, obs), obs=obs.y)
+        return self.errors(course, {**values, **resolved}, obs), trajectory.ok
 
     def _along(self, values: Mapping[str, Any], ts: Any, obs: Observations, route: Route) -> Any:
         tolerance = ACCURACY[self.route.name] if obs.ts.dtype == jnp.float64 else 1e-3
@@ -187,11 +194,12 @@ def prepare(
     likelihood: Likelihood | None = None,
     route: str = "auto",
     length: int = 0,
+    scale: Scale | None = None,
 ) -> tuple[Model, Observations, Scale]:
     """The NumPyro model of a run under a law, its observations and its scale.
 
     `numpyro.infer.MCMC(NUTS(model)).run(key, observations)` samples it in standard units; `fit` does all of that and
-    comes back to the run's units.
+    comes back to the run's units. A `scale` is one that the run has in common with others; None: its own.
 
     Raises
     ------
@@ -210,7 +218,7 @@ def prepare(
             "series: gd.fit(run, gd.curves.sigmoid(), series='acc_s', key=0)."
         )
     table = Table.of([run], length)
-    scales = Scale.of(table)
+    scales = Scale.of(table) if scale is None else scale.one
     scale = scales[0]
     level = max((float(np.nanmax(np.abs(getattr(run, s)))) for s in run.measured), default=0.0)
     if not scale.size > 1e-9 * level:

@@ -44,6 +44,11 @@ class Scale:
         return Scale(*(float(getattr(self, f.name)[run]) for f in dataclasses.fields(self)))
 
     @property
+    def one(self) -> Scale:
+        """That of a single run as arrays (1,)."""
+        return Scale(*(np.asarray([getattr(self, f.name)], np.float64) for f in dataclasses.fields(self)))
+
+    @property
     def column(self) -> Scale:
         """That of many runs for arrays with the runs along the first of two axes."""
         return Scale(*(getattr(self, f.name)[:, None] for f in dataclasses.fields(self)))
