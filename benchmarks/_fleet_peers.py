@@ -27,10 +27,10 @@ import _fleet_runs as made  # noqa: E402
 import gapdyn as gd  # noqa: E402
 
 METHOD, KIND, RUNS, COMPARED = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+CHUNK = min(1000, RUNS)  # runs of a compiled program of a peer
 LENGTH = 40  # the longest run
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 NORMAL = 1.6448536269514722
-CHUNK = 1000  # runs of a compiled program of a peer
 Figures = dict[str, dict[str, np.ndarray]]  # parameter -> figure -> (runs,)
 
 

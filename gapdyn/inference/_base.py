@@ -63,7 +63,8 @@ class Base:
         aim = target(model, obs)
         sites = aim.split(np.asarray(done.sampled.x, np.float64).reshape(-1, aim.size))
         x = np.stack([sites[n] for n, _ in aim.rest], -1)
-        return cls(x, None, min(s.ess_bulk for s in done.free.values()) / len(x), False, model, obs, scale)
+        ess = min(s.ess_bulk for s in done.free.values())
+        return cls(x, None, min(ess / len(x), 1.0), False, model, obs, scale)
 
     def aim(self, model: Model, obs: Observations) -> Collapsed:
         """A posterior on points of this kind."""
