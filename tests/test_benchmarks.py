@@ -35,6 +35,7 @@ def test_benchmark_runs(script):
         "measure.py",
         "sweep.py",
         "pooling.py",
+        "fleet.py",
     ],
 )
 def test_long_benchmark_runs(script):
