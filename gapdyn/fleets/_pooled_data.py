@@ -18,9 +18,10 @@ from ..dynamics import LawSpec
 from ..inference import Likelihood, Model, prepare
 from ..inference._held import Held
 from ..inference._model import Observations
-from ..inference._prior import choose_priors, default_prior, is_real
+from ..inference._prior import Seen, choose_priors, default_prior, is_real
 from ..inference._scale import Scale
 from ..inference._sites import is_noise
+from ..inference._table import Table
 from ..inference._target import linear_sites
 from ._pooled_model import Pool, PooledModel
 
@@ -85,7 +86,8 @@ def prepare_pool(
     models = _as_one([m for m, *_ in each])
     noise = models[0].noise_sites
     own_law = [m.law for m in models]
-    given = [choose_priors(r, w, noise, prior, s) for r, w, s in zip(runs, own_law, scales, strict=True)]
+    seen = [Seen.of_one(Table.of([r]), s) for r, s in zip(runs, scales, strict=True)]
+    given = [choose_priors(x, w, noise, prior, s) for x, w, s in zip(seen, own_law, scales, strict=True)]
     priors = {n: _middle([p[n] for p in given]) for n in given[0]}
     held = {n: Held(p) for n, p in priors.items()}
     observations = tuple(o._replace(priors=held) for _, o, _ in each)
@@ -110,7 +112,7 @@ def prepare_pool(
         groups=tuple((g, len(m)) for g, m in labels.items()),
         covariates=tuple(stated),
     )
-    widths = jnp.asarray([width(n, default_prior(n, runs[0], scales[0])) for n in pooled], float)
+    widths = jnp.asarray([width(n, default_prior(n, seen[0])) for n in pooled], float)
     centring = jnp.ones((len(model.sampled), len(fleet)))
     of_members = tuple(jnp.ones((len(model.explained), len(m))) for m in labels.values())
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *bare)
@@ -148,7 +150,7 @@ def fleet_scales(runs: Sequence[Run]) -> tuple[Scale, ...]:
 
     The size is the median of those runs that were seen for half of the longest span, or what the starts scatter by.
     """
-    own = [Scale.of(run) for run in runs if run.measured]
+    own = [Scale.of(Table.of([run]))[0] for run in runs if run.measured]
     if len(own) < len(runs):
         lacking = [run.name for run in runs if not run.measured]
         raise InputError(f"the runs {listing(lacking)} measure neither u_s nor u_v. Leave them out of the fleet.")
@@ -171,9 +173,7 @@ def pooled_law(law: LawSpec, scale: Scale, runs: Sequence[Run], prior: Mapping[s
     wanted = {"u_s_inf" if n == "gap_inf" else n for n in names}
     if all(wanted != set(c.names) for c in law.family):
         return law
-    starts = [
-        float(np.asarray(default_prior("u_s0", r, s).mean)) for r, s in zip(runs, fleet_scales(runs), strict=True)
-    ]
+    starts = [Seen.of_one(Table.of([r]), s).u_s0 for r, s in zip(runs, fleet_scales(runs), strict=True)]
     below, sd = CEILING
     ceiling = dist.Normal(scale.from_standard("u_s_inf", np.median(starts) + below), sd * scale.size)
     chosen = {n: ceiling for n in wanted - set(law.given) if n in LIMITS}
