@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,16 +18,17 @@ from .._finding import Finding
 from .._random import as_seed, split
 from ..data import Run
 from ..dynamics import LawSpec
+from ._base import Base
 from ._data_findings import data_findings
 from ._diagnostics import summarise
 from ._likelihood import Likelihood
 from ._model import Model, Observations, prepare
 from ._posterior import complete
-from ._result import Fit
+from ._result import Asked, Fit
 from ._scale import Scale
 from ._series import single
 from ._target import target
-from .engines import Target, as_engine
+from .engines import Sampled, Target, as_engine
 from .engines._passes import Pass, sample_with_care, worth
 
 
@@ -92,17 +93,46 @@ def fit(
         A run that cannot be fitted, an unknown engine or route, a prior off its parameter's support.
     """
     began = time.perf_counter()
-    settings = as_engine(engine)
-    seed = as_seed(key)
-    if series is not None:
-        run, law = single(run, law, series)
-    model, obs, scale = prepare(run, law, prior=prior, likelihood=likelihood, route=route, length=length)
-    findings = precision_finding()
-    known = start.proposal if start is not None and start.model == model else None
-    done, chosen = posterior(settings, model, obs, scale, seed, progress, known)
-    findings += chosen + done.findings
+    asked = Asked(law, as_engine(engine), prior, likelihood, series, route, length)
+    posed = pose(run, asked)
+    known = start.proposal if start is not None and start.model == posed.model else None
+    return fitted(posed, asked, as_seed(key), precision_finding(), known, progress, began)
+
+
+def fitted(
+    posed: Posed, asked: Asked, seed: Any, findings: list[Finding], start: Any, progress: bool | None, began: float
+) -> Fit:
+    """The fit that an engine makes, from a first proposal or None; `findings` come first."""
+    _, model, obs, scale = posed
+    done, chosen = posterior(asked.engine, model, obs, scale, seed, progress, start)
+    return made(posed, asked, done, findings + chosen, seed, began, Base.of(done, model, obs, scale))
+
+
+class Posed(NamedTuple):
+    """A fit's question: the run as it is fitted, and the prepared model."""
+
+    run: Run
+    model: Model
+    obs: Observations
+    scale: Scale
+
+
+def pose(run: Run, asked: Asked) -> Posed:
+    """The prepared model of a run, as asked for."""
+    law = asked.law
+    if asked.series is not None:
+        run, law = single(run, law, asked.series)
+    prepared = prepare(run, law, prior=asked.prior, likelihood=asked.likelihood, route=asked.route, length=asked.length)
+    return Posed(run, *prepared)
+
+
+def made(
+    posed: Posed, asked: Asked, done: Pass, findings: list[Finding], seed: Any, began: float, base: Base | None
+) -> Fit:
+    """The fit that a pass of an engine makes; `findings` are those on how it came about."""
+    run, model, obs, scale = posed
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
-    findings += data_findings(run, model.law, flat, done.completed.last.reshape(-1), series)
+    about_data = data_findings(run, model.law, flat, done.completed.last.reshape(-1), asked.series)
     return Fit(
         data=run,
         law=model.law,
@@ -112,14 +142,16 @@ def fit(
         stats=done.sampled.stats,
         quality=done.sampled.quality,
         summary=done.summary,
-        findings=tuple(findings),
-        provenance=_provenance(seed, done.engine, model, obs, series),
+        findings=(*findings, *done.findings, *about_data),
+        provenance=provenance(seed, done.engine, model, obs, asked.series),
         seconds={**done.sampled.seconds, "total": time.perf_counter() - began},
         model=model,
         observations=obs,
         scale=scale,
-        series=series,
+        series=asked.series,
         proposal=done.sampled.proposal,
+        asked=asked,
+        base=base,
     )
 
 
@@ -145,7 +177,14 @@ def _sample(
     k_sample, k_complete = split(key, 2)
     proposed = start is not None and settings.name in ("quadrature", "importance")
     sampled = settings.run(aim, (obs,), k_sample, progress, **({"start": start} if proposed else {}))
-    completed = complete(model, aim.split(sampled.x), obs, scale, k_complete)
+    return passed(settings, sampled, aim, model, obs, scale, k_complete)
+
+
+def passed(
+    settings: Any, sampled: Sampled, aim: Target, model: Model, obs: Observations, scale: Scale, key: Any
+) -> Pass:
+    """An engine's draws with all that follows from them."""
+    completed = complete(model, aim.split(sampled.x), obs, scale, key)
     summary = {name: summarise(x) for name, x in completed.draws.items() if not name.startswith("offset_")}
     return Pass(settings, sampled, completed, worth(summary, sampled))
 
@@ -163,7 +202,7 @@ def precision_finding() -> list[Finding]:
     return [Finding("info", "float32", text, remedy)]
 
 
-def _provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
+def provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
     packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
         "versions": {p: importlib.metadata.version(p) for p in packages},

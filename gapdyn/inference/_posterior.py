@@ -40,10 +40,12 @@ def follows(model: Model, values: dict[str, Any], obs: Observations, chance: Any
     return values, errors.checkpoint_log_prob(obs.y), trajectory.u_s[-1]
 
 
-@quick_jit(static_argnums=0)
-def _complete(model: Model, z: dict[str, Any], obs: Observations, chance: Any) -> tuple[dict[str, Any], Any, Any]:
+@quick_jit(static_argnums=(0, 1))
+def _complete(
+    model: Model, constrained: bool, z: dict[str, Any], obs: Observations, chance: Any
+) -> tuple[dict[str, Any], Any, Any]:
     def one(z: dict[str, Any], chance: Any) -> tuple[dict[str, Any], Any, Any]:
-        return follows(model, model.complete(constrain(model, obs, z), obs), obs, chance)
+        return follows(model, model.complete(z if constrained else constrain(model, obs, z), obs), obs, chance)
 
     return jax.vmap(one)(z, chance)
 
@@ -53,11 +55,15 @@ def _revisit(model: Model, values: dict[str, Any], obs: Observations, chance: An
     return jax.vmap(lambda values, chance: follows(model, values, obs, chance))(values, chance)
 
 
-def complete(model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any) -> Completed:
-    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw)."""
+def complete(
+    model: Model, z: dict[str, Any], obs: Observations, scale: Scale, key: Any, constrained: bool = False
+) -> Completed:
+    """All parameters of every draw, and log p(checkpoint | draw) per checkpoint. `z`: site -> (chain, draw),
+    unconstrained or in standard units.
+    """
     shape = np.shape(next(iter(z.values())))
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
-    return _completed(_complete(model, flat, obs, _chance(model, shape, key)), shape, obs, scale)
+    return _completed(_complete(model, constrained, flat, obs, _chance(model, shape, key)), shape, obs, scale)
 
 
 def revisit(model: Model, draws: dict[str, np.ndarray], obs: Observations, scale: Scale, key: Any) -> Completed:

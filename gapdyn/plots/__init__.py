@@ -27,6 +27,8 @@ from ._progress import learning as learning
 from ._ranks import ranks as ranks
 from ._save import save as save
 from ._scaling import gv_scaling as gv_scaling
+from ._scaling import limit_scaling as limit_scaling
+from ._shrinkage import shrinkage as shrinkage
 from ._sweeps import phase_diagram as phase_diagram
 from ._sweeps import tornado as tornado
 from ._trajectory import trajectory as trajectory

@@ -105,10 +105,9 @@ class Pool:
 
     def adapted(self, components: int) -> Mixture:
         """A mixture that resembles the target as far as the points know it: flattened until enough of them count."""
-        steeper = np.arange(FLAT, min(FLAT + STEEPER * (len(self.made) - 1), STEEPEST) + 0.01, STEEPER)
-        flat = steeper[:, None] * self.log_target - self.log_proposal
-        enough = [effective(f) >= TO_FIT for f in flat]
-        return adapted(self.x, flat[max(0, sum(enough) - 1)], self.random, components)
+        steepest = min(FLAT + STEEPER * (len(self.made) - 1), STEEPEST)
+        flat = flattened(self.log_target, self.log_proposal, steepest)
+        return adapted(self.x, flat, self.random, components)
 
     def picked(self, count: int) -> Any:
         """The target's own vectors of `count` of the points, by weight, in random order."""
@@ -140,7 +139,8 @@ def explored(
         "effective": np.asarray([pool.worth]),
         "log_evidence": np.asarray([np.logaddexp.reduce(pool.log_weight) - np.log(len(pool))]),
     }
-    return Sampled(picked.reshape(engine.chains, engine.draws, -1), quality=quality, proposal=mixture)
+    shape = (engine.chains, engine.draws, -1)
+    return Sampled(picked.reshape(shape), quality=quality, proposal=mixture, points=(pool.x, pool.log_proposal))
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:
@@ -151,6 +151,13 @@ def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count:
     normal = -0.5 * np.sum(e**2 + np.log(2 * np.pi), 1)
     log_target, own = aim.both(np.concatenate([x, e], 1))
     return x, own, log_target - normal, mixture.log_prob(x)
+
+
+def flattened(log_target: Any, log_proposal: Any, steepest: float = STEEPEST) -> Any:
+    """Log weights (points,) for a power of the target, the greatest up to `steepest` for which enough points count."""
+    flat = np.arange(FLAT, steepest + 0.01, STEEPER)[:, None] * log_target - log_proposal
+    enough = [effective(f) >= TO_FIT for f in flat]
+    return flat[max(0, sum(enough) - 1)]
 
 
 def effective(log_weight: Any) -> float:

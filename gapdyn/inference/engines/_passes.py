@@ -68,7 +68,7 @@ def sample_with_care(
     k_nuts, k_again, k_fast = split(key, 3)
     if not isinstance(engine, Auto):
         done, found = _twice_where_asked(engine, attempt, k_nuts, k_again)
-        return done, [*_too_many(engine, target), *found]
+        return done, [*too_many(engine, target), *found]
     fast, nuts = engine.candidates(target)
     title = "Quadrature" if fast.name == "quadrature" else "Importance sampling"
     tried = None
@@ -97,7 +97,8 @@ def sample_with_care(
     return done, [Finding("info", "engine", text, "To go there at once: engine='nuts'."), *found]
 
 
-def _too_many(engine: Any, target: Target) -> list[Finding]:
+def too_many(engine: Any, target: Target) -> list[Finding]:
+    """What speaks against importance sampling where weights do not show it."""
     if engine.name != "importance" or target.size <= LARGEST:
         return []
     text = f"Importance sampling of {target.size} numbers (more than {LARGEST}) loses tails that k-hat does not see."

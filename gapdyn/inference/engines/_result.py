@@ -19,6 +19,8 @@ class Sampled:
         weighted, in place of `effective` how far it is `off` (in sds, by its weights).
     seconds : phase -> seconds.
     proposal : of weighted draws, what they were proposed by, for a posterior much like this one to start from.
+    points : of weighted draws, all points (points, size) that they were picked from, where the proposals put them, and
+        the log density (points,) of all proposals together.
     """
 
     x: Any
@@ -26,3 +28,4 @@ class Sampled:
     quality: dict[str, Any] = dataclasses.field(default_factory=dict)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     proposal: Any = None
+    points: Any = None

@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
-from jax.scipy.special import erfinv, log_ndtr, ndtr, ndtri
+from jax.scipy.special import erf, erfinv, log_ndtr, ndtr, ndtri
 from numpyro import handlers
 from numpyro.distributions.transforms import AffineTransform
 from numpyro.infer.reparam import Reparam
@@ -62,6 +62,17 @@ def _to_arcsine(d: Any, value: Any) -> Any:
     return (d.concentration1 - 0.5) * jnp.log(value) + (d.concentration0 - 0.5) * jnp.log1p(-value)
 
 
+def _score(p: Any, q: Any) -> Any:
+    """Phi^-1(p) by the smaller of the tails p and q = 1 - p, which has all digits."""
+    below = p < q
+    score = ndtri(_least(jnp.where(below, p, q)))
+    return jnp.where(below, score, -score)
+
+
+def _angle(x: Any) -> Any:
+    return 2 / math.pi * jnp.arctan(x)
+
+
 # type -> F^-1(Phi(x)); a Beta's is that of Beta(1/2, 1/2), corrected in the density: it has no other in closed form
 _QUANTILES: dict[type, Callable[[Any, Any], Any]] = {
     dist.Uniform: _uniform,
@@ -69,6 +80,14 @@ _QUANTILES: dict[type, Callable[[Any, Any], Any]] = {
     dist.HalfNormal: _half_normal,
     dist.Exponential: _exponential,
     dist.Beta: _arcsine,
+}
+# type -> F(value) and 1 - F(value)
+_TAILS: dict[type, Callable[[Any, Any], tuple[Any, Any]]] = {
+    dist.Uniform: lambda d, v: ((v - d.low) / (d.high - d.low), (d.high - v) / (d.high - d.low)),
+    dist.HalfCauchy: lambda d, v: (_angle(v / d.scale), _angle(d.scale / v)),
+    dist.HalfNormal: lambda d, v: (erf(v / (math.sqrt(2) * d.scale)), 2 * ndtr(-v / d.scale)),
+    dist.Exponential: lambda d, v: (-jnp.expm1(-d.rate * v), jnp.exp(-d.rate * v)),
+    dist.Beta: lambda _, v: (_angle(jnp.sqrt(v / (1 - v))), _angle(jnp.sqrt((1 - v) / v))),
 }
 
 
@@ -89,9 +108,19 @@ def from_score(prior: dist.Distribution, x: Any) -> Any:
     return _QUANTILES[type(prior)](prior, x)
 
 
-def _correction(prior: dist.Distribution, x: Any) -> Any:
+def to_score(prior: dist.Distribution, value: Any) -> Any:
+    """The normal score of a value of a `scored` distribution: the inverse of `from_score`."""
     if isinstance(prior, dist.TransformedDistribution):
-        return _correction(prior.base_dist, x)
+        for transform in reversed(prior.transforms):
+            value = transform.inv(value)
+        return to_score(prior.base_dist, value)
+    return _score(*_TAILS[type(prior)](prior, value))
+
+
+def correction(prior: dist.Distribution, x: Any) -> Any:
+    """What the log density of normal score x is more than a standard normal one's; None: nothing, for no x."""
+    if isinstance(prior, dist.TransformedDistribution):
+        return correction(prior.base_dist, x)
     return _to_arcsine(prior, from_score(prior, x)) if type(prior) is dist.Beta else None
 
 
@@ -100,9 +129,9 @@ class _NormalScore(Reparam):
         shape = fn.shape()
         standard = dist.Normal(jnp.zeros(shape), jnp.ones(shape)).to_event(len(fn.event_shape))
         x = numpyro.sample(name + SUFFIX, standard)
-        correction = _correction(fn, x)
-        if correction is not None:
-            numpyro.factor(name + SUFFIX + "_correction", correction)
+        more = correction(fn, x)
+        if more is not None:
+            numpyro.factor(name + SUFFIX + "_correction", more)
         return None, from_score(fn, x)
 
 
