@@ -111,8 +111,10 @@ class Run:
         check_times(self.name, t)
         self._set("t", t)
         for column in SERIES:
-            values = as_column(self.name, column.name, getattr(self, column.name), t.size)
-            check_series(self.name, column, values)
+            given = getattr(self, column.name)
+            values = as_column(self.name, column.name, given, t.size)
+            if given is not None:
+                check_series(self.name, column, values)
             self._set(column.name, values)
         extra = {}
         for name, given in self.extra.items():

@@ -14,6 +14,7 @@ import numpyro.distributions as dist
 
 from .._check import InputError
 from ..data import Fleet
+from ..data._columns import SERIES_NAMES
 from ..dynamics import LawSpec, curves, forcings, laws
 
 
@@ -21,10 +22,12 @@ def describe_fleet(fleet: Fleet) -> dict[str, Any]:
     """The number of runs, and a hash of all that is measured, in order."""
     made = hashlib.sha256()
     for run in fleet:
-        made.update(repr((run.name, run.clock, run.unit, dict(run.labels))).encode())
-        for name, values in sorted(run.columns().items()):
-            made.update(name.encode() + b"\0")
-            made.update(values.tobytes())
+        extra = sorted(run.extra)
+        made.update(repr((run.name, run.clock, run.unit, len(run), dict(run.labels), extra)).encode())
+        for name in ("t", *SERIES_NAMES):
+            made.update(getattr(run, name))
+        for name in extra:
+            made.update(run.extra[name])
     return {"runs": len(fleet), "sha256": made.hexdigest()}
 
 

@@ -51,7 +51,7 @@ def fit_fleet(
     _check(fleet, asked)
     more = precision_finding()
     per = CHUNK if chunk is None else chunk
-    manifest = _manifest(fleet, asked, per)
+    manifest = _manifest(fleet, asked, per, describe_fleet(fleet) if out is not None else {})
     plan = plan_of(fleet, per)
     store = None if out is None else _begin(out, manifest, fleet)
     columns: Columns | StoredColumns = Columns(len(fleet)) if store is None else StoredColumns(store, plan)
@@ -96,11 +96,11 @@ def _check(fleet: Fleet, asked: Request) -> None:
         raise InputError(said.pop())
 
 
-def _manifest(fleet: Fleet, asked: Request, per: int) -> dict[str, Any]:
-    """What a folder says of itself; `spec` is all that the numbers depend on."""
+def _manifest(fleet: Fleet, asked: Request, per: int, described: Mapping[str, Any]) -> dict[str, Any]:
+    """What a folder says of itself; `spec` is all that the numbers depend on, in memory without what was measured."""
     seed, settings = asked.seed, asked.engine
     spec = {
-        "fleet": describe_fleet(fleet),
+        "fleet": described,
         "law": describe_law(asked.law),
         "prior": {name: describe_prior(x) for name, x in (asked.prior or {}).items()},
         "likelihood": dataclasses.asdict(asked.likelihood or Likelihood()),

@@ -151,6 +151,7 @@ CASES = [
         table("a,0,2", "a,1,1", "b,0,2", "b,1,1", header="run,step,u_s"),
         "'a', 'b'",
         "such as --run a.",
+        argv="compare run.csv",
     ),
     log(
         "unknown_run",
