@@ -72,8 +72,7 @@ def prepare_pool(
     likelihood: Likelihood | None,
     route: str = "auto",
 ) -> Prepared:
-    """The hierarchical model of a fleet, centred throughout."""
-    _check(fleet, law)
+    """The hierarchical model of a fleet that can be pooled, centred throughout."""
     runs = fleet.runs
     scales = fleet_scales(runs)
     law = pooled_law(law, scales[0], runs, prior or {})
@@ -121,7 +120,8 @@ def prepare_pool(
     return Prepared(fleet, law, models, scales, observations, model, pool, labels, codes, stated)
 
 
-def _check(fleet: Any, law: Any) -> None:
+def check_poolable(fleet: Any, law: Any) -> None:
+    """That a fleet and a law can be pooled: two runs or more, of one clock and unit, and no curve."""
     if not isinstance(fleet, Fleet):
         raise InputError(f"pooling needs a Fleet, got {type(fleet).__name__}. Write gd.Fleet([run, ...]).")
     if not isinstance(law, LawSpec):
