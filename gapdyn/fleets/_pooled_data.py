@@ -1,4 +1,8 @@
-"""From a fleet to what its hierarchical model is made of: one scale, one law, priors, observations side by side."""
+"""From a fleet to what its hierarchical model is made of: one scale, one law, priors, observations side by side.
+
+A run of which nothing is known has about the prior that it has alone: the typical run has half of its variance, what
+runs differ by the other half.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ SEEN = 0.5  # share of the longest span from which a run counts as seen when the
 LIMITS = ("u_s_inf", "u_v_inf")
 CEILING = (-0.5, 1.0)  # mean below the start, and sd, of the typical ceiling in sizes
 LOGISTIC = 1.8  # sd of a uniform number's logit
+HALF = 0.5**0.5  # of a default prior's variance one half is the typical run's, the other half what runs differ by
 UNIT = 1.0  # width of what has no other: a factor of e, or a size
 TRANSIENT = 1e-9  # of the level: what a fleet's runs must move by
 
@@ -73,10 +78,10 @@ def prepare_pool(
     likelihood: Likelihood | None,
     route: str = "auto",
 ) -> Prepared:
-    """The hierarchical model of a fleet, centred throughout."""
-    _check(fleet, law)
+    """The hierarchical model of a fleet that can be pooled, centred throughout."""
     runs = fleet.runs
     scales = fleet_scales(runs)
+    asked = {*law.given, *(prior or {})}
     law = pooled_law(law, scales[0], runs, prior or {})
     length = max(map(len, runs))
     each = [
@@ -112,18 +117,21 @@ def prepare_pool(
         groups=tuple((g, len(m)) for g, m in labels.items()),
         covariates=tuple(stated),
     )
-    widths = jnp.asarray([width(n, default_prior(n, seen[0])) for n in pooled], float)
+    defaults = [n for n in pooled if n not in asked]
+    widths = HALF * jnp.asarray([width(n, default_prior(n, seen[0])) for n in pooled], float)
     centring = jnp.ones((len(model.sampled), len(fleet)))
     of_members = tuple(jnp.ones((len(model.explained), len(m))) for m in labels.values())
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *bare)
     indicators = tuple(
         jnp.asarray(np.arange(len(m))[:, None] == row, float) for m, row in zip(labels.values(), codes, strict=True)
     )
-    pool = Pool(stacked, held, widths, indicators, jnp.asarray(table, float), centring, of_members)
+    of_typical = {n: Held(_of_typical(p)) if n in defaults else held[n] for n, p in priors.items()}
+    pool = Pool(stacked, of_typical, widths, indicators, jnp.asarray(table, float), centring, of_members)
     return Prepared(fleet, law, models, scales, observations, model, pool, labels, codes, stated)
 
 
-def _check(fleet: Any, law: Any) -> None:
+def check_poolable(fleet: Any, law: Any) -> None:
+    """That a fleet and a law can be pooled: two runs or more, of one clock and unit, and no curve."""
     if not isinstance(fleet, Fleet):
         raise InputError(f"pooling needs a Fleet, got {type(fleet).__name__}. Write gd.Fleet([run, ...]).")
     if not isinstance(law, LawSpec):
@@ -205,6 +213,13 @@ def _as_one(models: list[Model]) -> tuple[Model, ...]:
 def _middle(priors: Sequence[dist.Distribution]) -> dist.Distribution:
     """Priors of one kind, one for each run, as one: their numbers' medians."""
     return jax.tree.map(lambda *x: np.median(np.asarray(x), axis=0), *[Held(p) for p in priors]).distribution
+
+
+def _of_typical(prior: dist.Distribution) -> dist.Distribution:
+    """The typical run's share of a run's default prior; of what is neither normal nor log-normal all of it."""
+    if isinstance(prior, dist.Normal | dist.LogNormal):
+        return type(prior)(prior.loc, HALF * prior.scale)
+    return prior
 
 
 def _check_alike(runs: Sequence[Run], observations: Sequence[Observations]) -> None:
