@@ -56,11 +56,13 @@ if TYPE_CHECKING:
     from .dynamics import sensitivity as sensitivity
     from .dynamics import solve as solve
     from .dynamics import time_to as time_to
+    from .fleets import FleetFit as FleetFit
+    from .fleets import fit as fit
+    from .fleets import read_fleet_fit as read_fleet_fit
     from .inference import Finding as Finding
     from .inference import Fit as Fit
     from .inference import Likelihood as Likelihood
     from .inference import engines as engines
-    from .inference import fit as fit
     from .inference import simulate as simulate
     from .logs import read_log as read_log
     from .logs import read_logs as read_logs
@@ -88,14 +90,17 @@ _HOME = {
     **dict.fromkeys(("read_log", "read_logs", "read_samples"), "logs"),
     **dict.fromkeys(("gv_scaling", "pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
-    **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "fit", "simulate"), "inference"),
+    **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "simulate"), "inference"),
+    **dict.fromkeys(("FleetFit", "fit", "read_fleet_fit"), "fleets"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
     **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),
     **dict.fromkeys(("GlobalSensitivity", "Sweep", "global_sensitivity", "read_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("Accuracy", "Ceiling", "Forecast", "accuracy", "ceiling", "forecast"), "decide"),
 }
-_PACKAGES = ("data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "decide", "plots", "cli")
+_PACKAGES = (
+    "data", "measurement", "logs", "dynamics", "inference", "criticism", "sweeps", "fleets", "decide", "plots", "cli",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

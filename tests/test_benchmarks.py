@@ -26,7 +26,17 @@ def test_benchmark_runs(script):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
-    ["first_run.py", "solve.py", "cold_start.py", "posterior.py", "backtest.py", "measure.py", "sweep.py", "fleet.py"],
+    [
+        "first_run.py",
+        "solve.py",
+        "cold_start.py",
+        "posterior.py",
+        "backtest.py",
+        "measure.py",
+        "sweep.py",
+        "pooling.py",
+        "fleet.py",
+    ],
 )
 def test_long_benchmark_runs(script):
     run_benchmark([script, "--quick"])

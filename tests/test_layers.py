@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "gapdyn"
 TIER = {
-    "data": 1, "measurement": 2, "logs": 3, "dynamics": 3, "inference": 4, "sweeps": 5, "criticism": 5, "decide": 6,
-    "plots": 7, "cli": 8,
+    "data": 1, "measurement": 2, "logs": 3, "dynamics": 3, "inference": 4, "sweeps": 5, "fleets": 5, "criticism": 5,
+    "decide": 6, "plots": 7, "cli": 8,
 }  # fmt: skip
 BELOW_ALL = {"_check", "_compile", "_finding", "_progress", "_typing", "_random"}
 # the library behind each tier; what is not named is free to all (NumPy, SciPy, the standard library)
@@ -32,6 +32,7 @@ THIRD_PARTY = {
     "criticism": {"arviz_stats", "numpyro"},
     "decide": {"jax"},
     "sweeps": {"jax", "equinox", "polars", "xarray"},
+    "fleets": {"jax", "numpyro", "polars", "xarray", "arviz_base"},
     "plots": {"matplotlib", "jax"},
     "cli": {"jax", "numpyro", "platformdirs"},
 }

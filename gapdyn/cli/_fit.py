@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import _request
+from .._check import InputError
+from . import _fit_fleet, _request
 from ._output import asked_folder, say, to_json, write_files
 from ._setup import set_up_jax
 from ._words import reworded
@@ -18,9 +19,13 @@ Result = tuple[Any, Any, Any, Any]  # fit, ceiling, check, accuracy
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit a run, print its ceiling."""
+    """Fit a run, print its ceiling; of a file with several runs each of them."""
     began = time.perf_counter()
-    measured = _request.read(arguments)
+    measured = _request.read_all(arguments)
+    if hasattr(measured, "runs"):
+        return _fit_fleet.run(arguments, measured)
+    if arguments.table:
+        raise InputError("--table is for a file with several runs, and this is one run. Use --json, or leave it out.")
     with asked_folder(arguments.out, FILES, arguments.overwrite) as folder:
         set_up_jax()
         result = judge(_request.fit(arguments, measured), arguments.seed)

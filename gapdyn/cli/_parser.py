@@ -128,12 +128,15 @@ def build() -> argparse.ArgumentParser:
     _add_seed(demo, 1)
     _add_json(demo)
 
-    fit = add("fit", "posterior of a law, and the ceiling, of one run")
+    fit = add("fit", "posterior of a law, and the ceiling, of a run, or of every run of a file")
     _add_run(fit)
     _add_model(fit)
-    wrote = "also write fit.json, trajectory.png, ceiling.png, check.png there"
-    fit.add_argument("--out", type=text, metavar="DIR", help=wrote)
-    fit.add_argument("--overwrite", action="store_true", help="replace these files if they are there")
+    wrote = "of one run, also write fit.json, trajectory.png, ceiling.png, check.png there; of several, the draws: the "
+    goes_on = "same command goes on after whatever stopped it"
+    fit.add_argument("--out", type=text, metavar="DIR", help=wrote + goes_on)
+    tidy = "of several runs, also write there one row for each: status, ceiling, parameters (.csv, .parquet)"
+    fit.add_argument("--table", type=text, metavar="FILE", help=tidy)
+    fit.add_argument("--overwrite", action="store_true", help="replace files that are there (not a folder of draws)")
 
     forecast = add("forecast", "what later checkpoints will show")
     _add_run(forecast)

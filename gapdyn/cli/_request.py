@@ -19,24 +19,45 @@ TRIES = 512  # starting points that the engine tries per chain
 
 def read(arguments: argparse.Namespace) -> Any:
     """The run that was asked for. Needs NumPy only."""
-    from ..data import datasets, read_run
+    from ..data import read_run
 
-    if arguments.file.startswith(DATASET):
-        given = [name for name in FILE_OPTIONS if getattr(arguments, name)]
-        if given:
-            raise InputError(f"--{given[0]} is for files; {arguments.file} needs none. Leave it out.")
-        run = datasets.load(arguments.file.removeprefix(DATASET))
-    else:
-        run = read_run(
-            arguments.file,
-            run=arguments.run,
-            t=arguments.t,
-            clock=arguments.clock,
-            unit=arguments.unit,
-            sort=arguments.sort,
-            columns=arguments.column or None,
-            delimiter=arguments.delimiter,
-        )
+    run = _dataset(arguments) or read_run(arguments.file, run=arguments.run, **_options(arguments))
+    return _checked(arguments, run)
+
+
+def read_all(arguments: argparse.Namespace) -> Any:
+    """The run that was asked for, or the only one of the file; else all of them, as a fleet. Needs NumPy only."""
+    from ..data import read_fleet
+
+    if arguments.run or arguments.file.startswith(DATASET):
+        return read(arguments)
+    fleet = read_fleet(arguments.file, bad="skip", **_options(arguments))
+    if len(fleet) + len(fleet.left_out) == 1:
+        return _checked(arguments, fleet.runs[0])
+    _check_size(arguments, max(fleet, key=len))
+    return fleet
+
+
+def _dataset(arguments: argparse.Namespace) -> Any:
+    """The bundled run that was asked for; None for a file."""
+    from ..data import datasets
+
+    if not arguments.file.startswith(DATASET):
+        return None
+    given = [name for name in FILE_OPTIONS if getattr(arguments, name)]
+    if given:
+        raise InputError(f"--{given[0]} is for files; {arguments.file} needs none. Leave it out.")
+    return datasets.load(arguments.file.removeprefix(DATASET))
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How the file is to be read."""
+    same = {name: getattr(arguments, name) for name in ("t", "clock", "unit", "sort", "delimiter")}
+    return {**same, "columns": arguments.column or None}
+
+
+def _checked(arguments: argparse.Namespace, run: Any) -> Any:
+    """The run, if the command can do something with it."""
     if not run.measured and not getattr(arguments, "series", None):
         remedy = "Log one of them, or name its column: --column u_s=NAME."
         if hasattr(arguments, "series"):
@@ -87,10 +108,10 @@ def rivals(arguments: argparse.Namespace) -> Any:
     return None if arguments.law is None else [known[name]() for name in arguments.law]
 
 
-def fit(arguments: argparse.Namespace, run: Any) -> Any:
-    """The fit that was asked for."""
+def fit(arguments: argparse.Namespace, data: Any) -> Any:
+    """The fit that was asked for, of a run or of a fleet, which goes to the folder asked for."""
+    from ..fleets import fit as fit_data
     from ..inference import Likelihood, engines
-    from ..inference import fit as fit_run
 
     spec = law(arguments)
     own = {name for coordinates in spec.family for name in coordinates.names}
@@ -103,8 +124,8 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
         if not hasattr(engine, name):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} does not apply to --engine {engine.name}. Leave it out, or use --engine nuts.")
-    return fit_run(
-        run,
+    return fit_data(
+        data,
         spec.replace(**of_law) if of_law else spec,
         key=arguments.seed,
         engine=dataclasses.replace(engine, **given),
@@ -114,6 +135,7 @@ def fit(arguments: argparse.Namespace, run: Any) -> Any:
         ),
         series=arguments.series,
         route=arguments.route,
+        **({"out": arguments.out} if hasattr(data, "runs") else {}),
     )
 
 

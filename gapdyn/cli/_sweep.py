@@ -18,7 +18,8 @@ def run(arguments: argparse.Namespace) -> int:
     said = _sweep_file.load(arguments.spec)
     set_up_jax()
     joined = _join(arguments)
-    from ..sweeps import StoppedWriting, read_sweep, sweep
+    from ..data import StoppedWriting
+    from ..sweeps import read_sweep, sweep
 
     try:
         done = sweep(

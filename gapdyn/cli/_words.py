@@ -43,7 +43,8 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r", such as forcing=gd\.forcings\.impulse\(\)\.", ": a table [forcing]."),
     (r", such as gd\.forcings\.\w+\((\w+)=0\.3\), or sweep it\.", ": strength = 0.3 in [forcing], or sweep it."),
     (r"Give it a schedule, such as gd\.forcings\.early\(8\), or", 'Give it schedule = "early:8" in [forcing], or'),
-    (r"use gd\.read_sweep, or start the same sweep again", "start the same command again"),
+    (r"use gd\.read_\w+, or start the same [\w ]+ again", "start the same command again"),
+    (r"start the fleet fit again", "start the same command again"),
     (r", or look at one of them with gd\.solve\.", "."),
     (r"; one such setting alone shows why with gd\.solve\.", "."),
     # findings

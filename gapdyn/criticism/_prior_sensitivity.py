@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._check import InputError
 from .._finding import AbstractResult
 from ..inference import Finding, Fit
 
@@ -50,6 +51,11 @@ def prior_sensitivity(fit: Fit) -> PriorSensitivity:
     Draws are reweighted to the posterior with the prior (or the likelihood) raised to 0.99 and to 1.01, without a new
     fit (Kallioinen, Paananen, Bürkner, Vehtari 2024; `arviz_stats.psense`).
     """
+    if not fit.observations.priors:
+        raise InputError(
+            f"the fit of run {fit.data.name!r} is one of a pooled fleet: its prior is what the other runs say. Look at "
+            "the scatter of the population instead, or fit the run alone."
+        )
     from arviz_stats import psense  # pyright: ignore[reportPrivateImportUsage]  (takes long to load)
 
     tree = fit.to_arviz()

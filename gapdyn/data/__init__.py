@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import datasets as datasets
 from ._atomic import atomic_write as atomic_write
+from ._chunks import StoppedWriting as StoppedWriting
 from ._columns import CLOCKS as CLOCKS
 from ._columns import CONTRACT as CONTRACT
 from ._columns import UNITS as UNITS

@@ -22,6 +22,7 @@ from ._columns import (
     UNIT,
     UNITS,
 )
+from ._labels import LABELS, find_label
 from ._run import Run
 from ._table import Table, is_empty
 from ._text import listing, show, squash, suggest
@@ -108,7 +109,7 @@ def build_run(table: Table, fields: Mapping[str, str], request: Request, name: s
     series["t"] = table.numbers(time.field, rows)
     used = {fields[n] for n in (RUN.name, UNIT.name, CLOCK.name, *SERIES_NAMES) if n in fields} | {time.field}
     extra: dict[str, np.ndarray] = {}
-    text, unused = [], []
+    text, unused, labels = [], [], {}
     for field in table.columns:
         if field in used:
             continue
@@ -116,6 +117,9 @@ def build_run(table: Table, fields: Mapping[str, str], request: Request, name: s
         values = table.numbers_or_none(field, rows)
         if values is None:
             text.append(field)
+            label = find_label(field, [table.columns[field][row] for row in rows])
+            if label is not None:
+                labels[field] = label
         elif field == time.clock or (lookalike in CONTRACT_NAMES and lookalike not in TIME_NAMES):
             unused.append(field)  # another column was mapped to this name
         else:
@@ -126,7 +130,7 @@ def build_run(table: Table, fields: Mapping[str, str], request: Request, name: s
         order = np.argsort(series["t"], kind="stable")
         series = {n: values[order] for n, values in series.items()}
         extra = {n: values[order] for n, values in extra.items()}
-    meta: dict[str, Any] = {"text_columns": tuple(text), "unused_columns": tuple(unused)}
+    meta: dict[str, Any] = {"text_columns": tuple(text), "unused_columns": tuple(unused), LABELS: labels}
     if table.path is not None:
         meta["source"] = table.path
     try:

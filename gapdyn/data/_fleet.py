@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .._check import InputError
 from ._run import Run
@@ -19,6 +20,8 @@ class Fleet:
     ----------
     runs
         At least one `Run`; any iterable, stored as a tuple. Clocks and units may differ.
+    left_out
+        Name -> reason of runs of the same log that cannot be read, see `read_fleet`.
 
     Raises
     ------
@@ -35,8 +38,9 @@ class Fleet:
     """
 
     runs: tuple[Run, ...]
+    left_out: Mapping[str, str]
 
-    def __init__(self, runs: Iterable[Run]) -> None:
+    def __init__(self, runs: Iterable[Run], left_out: Mapping[str, str] | None = None) -> None:
         if isinstance(runs, Run) or not isinstance(runs, Iterable):
             raise InputError(f"a fleet is made from a list of runs, not {show(runs)}. Write Fleet([run]).")
         every = tuple(runs)
@@ -50,7 +54,11 @@ class Fleet:
             remedy = "Rename them with dataclasses.replace(run, name=...)."
             raise InputError(f"a fleet needs one name per run; these repeat: {listing(twice)}. {remedy}")
         object.__setattr__(self, "runs", every)
+        object.__setattr__(self, "left_out", MappingProxyType(dict(left_out or {})))
         object.__setattr__(self, "_by_name", {run.name: run for run in every})
+
+    def __reduce__(self):  # a read-only mapping cannot be pickled
+        return Fleet, (self.runs, dict(self.left_out))
 
     @property
     def names(self) -> tuple[str, ...]:

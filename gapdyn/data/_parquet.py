@@ -33,13 +33,15 @@ def read_parquet(location: Location) -> Table:
 
 
 def parquet_bytes(columns: dict[str, list[str | float | None]]) -> bytes:
-    """Columns as Parquet: text as strings, numbers as float64, None as null."""
+    """Columns as Parquet: text as strings, as are numbers beside text, other numbers as float64, None as null."""
     import polars as pl
 
-    def is_text(cells: list[str | float | None]) -> bool:
-        return any(isinstance(cell, str) for cell in cells)
+    def series(name: str, cells: list[str | float | None]) -> pl.Series:
+        if not any(isinstance(cell, str) for cell in cells):
+            return pl.Series(name, cells, dtype=pl.Float64)
+        return pl.Series(name, [repr(c) if isinstance(c, float) else c for c in cells], dtype=pl.String)
 
-    frame = pl.DataFrame([pl.Series(n, c, dtype=pl.String if is_text(c) else pl.Float64) for n, c in columns.items()])
+    frame = pl.DataFrame([series(name, cells) for name, cells in columns.items()])
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()

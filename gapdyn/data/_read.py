@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._check import InputError
+from .._check import InputError, choose
 from ._assemble import Request, build_run, find_fields, split_runs
 from ._csv import read_csv
 from ._files import locate
@@ -34,9 +34,9 @@ def read_run(
     """Read one run from a log: one row per checkpoint, columns named as in `column_table()`.
 
     Cells that are empty, or hold nan, null, None or NA, are "not measured". Numeric columns outside the
-    contract are kept in `run.extra`; columns of text are not, but their names are, in
-    `run.meta["text_columns"]`. If `columns` gives a contract name to another column, the one that bore it is
-    listed in `run.meta["unused_columns"]`.
+    contract are kept in `run.extra`. Text that is the same in all rows of a run, such as its model, is kept in
+    `run.labels`; of other columns of text only the names are, in `run.meta["text_columns"]`. If `columns` gives
+    a contract name to another column, the one that bore it is listed in `run.meta["unused_columns"]`.
 
     Parameters
     ----------
@@ -106,6 +106,7 @@ def read_fleet(
     sort: bool = False,
     columns: Mapping[str, str] | None = None,
     delimiter: str | None = None,
+    bad: str = "raise",
 ) -> Fleet:
     """Read all runs of a log, or of several logs, as a fleet; runs are told apart by the `run` column.
 
@@ -117,6 +118,9 @@ def read_fleet(
         As for `read_run`, and the same for every run.
     name
         Name of the run, if there is only one.
+    bad
+        What a run that cannot be read does (one with a single checkpoint, say): "raise" an error, or "skip": the others
+        are read, and `fleet.left_out` has its name and the reason.
 
     Returns
     -------
@@ -126,18 +130,28 @@ def read_fleet(
     Raises
     ------
     InputError
-        As for `read_run`; also if two sources hold runs of the same name.
+        As for `read_run`; also if two sources hold runs of the same name, or no run can be read.
     """
+    choose(bad, ("raise", "skip"), "value of bad")
     request = Request(t, clock, unit, name, sort, columns)
     runs: list[Run] = []
+    left_out: dict[str, str] = {}
     for one in source if isinstance(source, list | tuple) else [source]:
         table = _load(one, delimiter)
         fields = find_fields(table, request)
         groups = split_runs(table, fields)
-        runs += [build_run(table, fields, request, own, rows) for own, rows in groups.items()]
+        for own, rows in groups.items():
+            try:
+                runs.append(build_run(table, fields, request, own, rows))
+            except InputError as error:
+                if bad == "raise" or own is None:
+                    raise
+                left_out[own] = str(error)
         if name is not None and len(runs) > 1:
             raise InputError(f"name={name!r} was given for several runs. Leave it out, or name them in the log.")
-    return Fleet(runs)
+    if not runs and left_out:
+        raise InputError(next(iter(left_out.values())))
+    return Fleet(runs, left_out)
 
 
 def _load(source: Any, delimiter: str | None) -> Table:

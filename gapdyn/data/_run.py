@@ -12,6 +12,7 @@ import numpy as np
 
 from .._check import InputError, choose
 from ._columns import CLOCKS, DEFAULT_CLOCK, DEFAULT_UNIT, MEASURED, SERIES, SERIES_NAMES, UNITS
+from ._labels import LABELS, check_labels
 from ._text import show
 from ._validate import (
     as_column,
@@ -62,7 +63,7 @@ class Run:
         single finite value is left out.
     meta
         Anything worth keeping about the run; the readers put "source", "text_columns" and "unused_columns"
-        here.
+        here. "labels" is name -> text of what holds for the whole run, such as {"model": "a"}: see `labels`.
 
     Raises
     ------
@@ -122,7 +123,10 @@ class Run:
             if not np.all(np.isnan(values)):
                 extra[name] = values
         self._set("extra", MappingProxyType(extra))
-        self._set("meta", MappingProxyType(dict(self.meta)))
+        meta = dict(self.meta)
+        if LABELS in meta:
+            meta[LABELS] = check_labels(self.name, meta[LABELS], extra)
+        self._set("meta", MappingProxyType(meta))
         check_measured(self.name, [*(getattr(self, name) for name in MEASURED), *extra.values()])
 
     def _set(self, name: str, value: object) -> None:
@@ -141,6 +145,11 @@ class Run:
     def measured(self) -> tuple[str, ...]:
         """Which of "u_s" and "u_v" have any value."""
         return tuple(name for name in ("u_s", "u_v") if np.any(np.isfinite(getattr(self, name))))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Name -> text of what holds for the whole run; numbers that do, such as a seed, are in `extra`."""
+        return MappingProxyType(self.meta.get(LABELS, {}))
 
     def __len__(self) -> int:
         """Number of checkpoints."""

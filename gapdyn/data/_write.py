@@ -26,8 +26,8 @@ Cell = str | float | None
 def write_run(run: Run | Fleet, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a run, or all runs of a fleet, as one file, in one step: it appears whole or not at all.
 
-    Reading the file back gives the same runs, bit for bit: names, times, clocks, units, all columns. `meta`
-    is not written.
+    Reading the file back gives the same runs, bit for bit: names, times, clocks, units, all columns, labels. The
+    rest of `meta` is not written.
 
     Parameters
     ----------
@@ -78,6 +78,10 @@ def _columns(runs: list[Run]) -> dict[str, list[Cell]]:
         columns[name] = [
             cell for run, table in zip(runs, tables, strict=True) for cell in _cells(table.get(name), len(run))
         ]
+    for name in dict.fromkeys(name for run in runs for name in run.labels):
+        said: list[Cell] = [run.labels.get(name) for run in runs for _ in run.t]
+        numbers = columns.get(name, said)  # what is a label of one run may be a number of another
+        columns[name] = [a if b is None else b for a, b in zip(numbers, said, strict=True)]
     if any(run.unit != DEFAULT_UNIT for run in runs):
         columns[UNIT.name] = [run.unit for run in runs for _ in run.t]
     if sum(name in TIME_NAMES for name in present) > 1:

@@ -143,7 +143,7 @@ def made(
         quality=done.sampled.quality,
         summary=done.summary,
         findings=(*findings, *done.findings, *about_data),
-        provenance=_provenance(seed, done.engine, model, obs, asked.series),
+        provenance=provenance(seed, done.engine, model, obs, asked.series),
         seconds={**done.sampled.seconds, "total": time.perf_counter() - began},
         model=model,
         observations=obs,
@@ -202,7 +202,7 @@ def precision_finding() -> list[Finding]:
     return [Finding("info", "float32", text, remedy)]
 
 
-def _provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
+def provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
     packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
         "versions": {p: importlib.metadata.version(p) for p in packages},

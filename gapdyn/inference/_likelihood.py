@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
@@ -65,21 +64,6 @@ class Likelihood:
             choose(self.shared, ("infer",), "value of shared")
         elif isinstance(self.shared, bool) or not 0 <= self.shared <= 1:
             raise InputError(f"shared={self.shared!r}: give 'infer' or a number in [0, 1].")
-
-
-def common_course(t: np.ndarray, se: np.ndarray) -> np.ndarray:
-    """The smooth course of standard errors, (times,): the log-linear trend of those that are known (0 where none is).
-
-    What all checkpoints have in common scales with it. The single stated values would not do: a few hard prompts move
-    a checkpoint's mean and its standard error together (in the bundled run near_ceiling their changes correlate at .93
-    for u_s, .97 for u_v), so that they would enter the curve as a regressor that explains its noise.
-    """
-    known = np.isfinite(se) & (se > 0)
-    if not known.any():
-        return np.zeros_like(t)
-    degree = 1 if known.sum() > 2 else 0
-    trend = np.polynomial.Polynomial.fit(t[known], np.log(se[known]), degree)
-    return np.exp(trend(np.clip(t, t[known].min(), t[known].max())))
 
 
 class CheckpointErrors(dist.Distribution):

@@ -19,11 +19,12 @@ from ..dynamics._deviation import deviation, wanders
 from ..dynamics._solve import Route, along, plan
 from ._held import Held
 from ._kalman import PathErrors
-from ._likelihood import CheckpointErrors, Likelihood, common_course
+from ._likelihood import CheckpointErrors, Likelihood
 from ._padding import padded
-from ._prior import choose_priors, is_real
+from ._prior import Seen, choose_priors, is_real
 from ._scale import Scale
 from ._sites import SITES, Dimension
+from ._table import Table, common_course
 from ._whitening import steps
 from .engines._scores import SUFFIX, from_score
 
@@ -98,11 +99,18 @@ class Model:
             loc, scale = centring.affine(values)
             moved = dist.TransformedDistribution(obs.priors[centring.name].distribution, AffineTransform(loc, scale))
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
+        errors, solved = self.about_law(values, obs)
+        numpyro.factor("solved", jnp.where(solved, 0.0, -jnp.inf))
+        numpyro.sample("checkpoints", errors, obs=obs.y)
+
+    def about_law(self, values: Mapping[str, Any], obs: Observations) -> tuple[CheckpointErrors | PathErrors, Any]:
+        """The distribution of both series given one value of each sampled or fixed number, and whether the law could
+        be solved.
+        """
         resolved = self.law.coordinates.resolve(values)
         trajectory = self._along(resolved, obs.ts, obs, self.route)
-        numpyro.factor("solved", jnp.where(trajectory.ok, 0.0, -jnp.inf))
         course = jnp.stack([trajectory.u_s, trajectory.u_v], -1)
-        numpyro.sample("checkpoints", self.errors(course, {**values, **resolved}, obs), obs=obs.y)
+        return self.errors(course, {**values, **resolved}, obs), trajectory.ok
 
     def _along(self, values: Mapping[str, Any], ts: Any, obs: Observations, route: Route) -> Any:
         tolerance = ACCURACY[self.route.name] if obs.ts.dtype == jnp.float64 else 1e-3
@@ -186,11 +194,12 @@ def prepare(
     likelihood: Likelihood | None = None,
     route: str = "auto",
     length: int = 0,
+    scale: Scale | None = None,
 ) -> tuple[Model, Observations, Scale]:
     """The NumPyro model of a run under a law, its observations and its scale.
 
     `numpyro.infer.MCMC(NUTS(model)).run(key, observations)` samples it in standard units; `fit` does all of that and
-    comes back to the run's units.
+    comes back to the run's units. A `scale` is one that the run has in common with others; None: its own.
 
     Raises
     ------
@@ -208,7 +217,9 @@ def prepare(
             "If the log has them under other names, read it with columns={'u_s': 'entropy'}. A curve fits any one "
             "series: gd.fit(run, gd.curves.sigmoid(), series='acc_s', key=0)."
         )
-    scale = Scale.of(run)
+    table = Table.of([run], length)
+    scales = Scale.of(table) if scale is None else scale.one
+    scale = scales[0]
     level = max((float(np.nanmax(np.abs(getattr(run, s)))) for s in run.measured), default=0.0)
     if not scale.size > 1e-9 * level:
         raise InputError(
@@ -223,9 +234,13 @@ def prepare(
             "does not go with it. Use noise='gaussian'."
         )
     noise_sites = _noise_sites(run, likelihood, wandering)
-    priors = choose_priors(run, law, noise_sites, prior, scale)
+    seen = Seen(*(float(x[0]) for x in Seen.of(table, scales)))
+    priors = choose_priors(seen, law, noise_sites, prior, scale)
     centred = _can_centre(law, priors)
-    obs = _observations(run, law, scale, priors, length)
+    arrays = {name: jnp.asarray(x[0]) for name, x in measured(table, scales).items()}
+    held = {k: Held(v) for k, v in priors.items()}
+    fixed, constants = (in_standard_units(scale, values) for values in (law.fixed, law.constants))
+    obs = Observations(**arrays, priors=held, fixed=fixed, constants=constants)
     example = law.build({**law.example, **obs.constants})
     chosen = plan(example, route, np.asarray(obs.ts), 0.0, fine=FINE)
     stated = bool(np.isfinite([run.se_s, run.se_v]).any())
@@ -247,26 +262,23 @@ def _can_centre(law: LawSpec, priors: Mapping[str, dist.Distribution]) -> bool:
     )
 
 
-def _observations(run: Run, law: LawSpec, scale: Scale, priors: dict[str, Any], length: int) -> Observations:
-    y = np.stack([(run.u_s - scale.origin) / scale.size, (run.u_v - scale.origin) / scale.size], -1)
+def measured(runs: Table, scale: Scale) -> dict[str, np.ndarray]:
+    """What each run contributes, in standard units: the arrays of `Observations`, with the runs along a first axis."""
+    scale = scale.column
+    y = np.stack([(runs.u_s - scale.origin) / scale.size, (runs.u_v - scale.origin) / scale.size], -1)
     mask = np.isfinite(y)
-    se = np.nan_to_num(np.stack([run.se_s, run.se_v], -1) / scale.size, nan=0.0)
-    common = [common_course(run.t, s / scale.size) for s in (run.se_s, run.se_v)]
-    ts, corr = scale.times(run.t), np.nan_to_num(run.corr, nan=0.0)
+    se = [runs.se_s / scale.size, runs.se_v / scale.size]
+    corr = np.nan_to_num(runs.corr, nan=0.0)
+    mean = np.sum(corr, 1, keepdims=True) / np.sum(runs.real, 1, keepdims=True)
+    kind = jnp.result_type(float)
     arrays = {
-        "common_se": padded(np.stack(common, -1), 0, length),
-        "ts": padded(ts, ts[-1], length),
-        "y": padded(np.where(mask, y, 0.0), 0, length),
-        "se": padded(se, 0, length),
-        "corr": padded(corr, corr.mean(), length),  # what the common errors of the two series have is the mean
+        "ts": scale.times(runs.t),
+        "y": np.where(mask, y, 0.0),
+        "se": np.nan_to_num(np.stack(se, -1), nan=0.0),
+        "common_se": np.where(runs.real[..., None], np.stack([common_course(runs.t, s) for s in se], -1), 0.0),
+        "corr": np.where(runs.real, corr, mean),  # what the common errors of the two series have is the mean
     }
-    device = {k: jnp.asarray(v, float) for k, v in arrays.items()}
-    real = np.ones(len(run), bool)
-    flags = {k: jnp.asarray(padded(v, False, length)) for k, v in (("real", real), ("mask", mask))}
-    fixed = in_standard_units(scale, law.fixed)
-    held = {k: Held(v) for k, v in priors.items()}
-    constants = in_standard_units(scale, law.constants)
-    return Observations(**device, **flags, priors=held, fixed=fixed, constants=constants)
+    return {"real": runs.real, "mask": mask, **{name: x.astype(kind) for name, x in arrays.items()}}
 
 
 def in_standard_units(scale: Scale, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+from jax.core import Tracer
 from numpyro.distributions import constraints
 from numpyro.distributions.transforms import AffineTransform, biject_to
 
 from .._check import InputError, did_you_mean
-from ..data import Run
 from ..dynamics import LawSpec, bounds
-from ._scale import FIRST, Scale
-from ._sites import SITES
+from ._scale import Scale
+from ._sites import SITES, Dimension, dimension
+from ._table import Table, first_median
+
+STATED, UNSTATED = 0.1, 0.05  # sizes of the excess noise beside stated standard errors, and without any
 
 
-def _first(u: np.ndarray, otherwise: float, scale: Scale) -> float:
-    seen = u[np.isfinite(u)][:FIRST]
-    return (float(np.median(seen)) - scale.origin) / scale.size if seen.size else otherwise
+class Seen(NamedTuple):
+    """What default priors take from a run, in standard units; arrays for many runs at once.
+
+    They use the run's range, its first checkpoints and its time span, never its end alone.
+
+    u_s0, u_v0 : median of each series over its first 3 checkpoints.
+    sigma, sigma_s, sigma_v : size of the excess noise of both series, and of each.
+    """
+
+    u_s0: Any
+    u_v0: Any
+    sigma: Any
+    sigma_s: Any
+    sigma_v: Any
+
+    @classmethod
+    def of(cls, runs: Table, scale: Scale) -> Seen:
+        """Of each run."""
+        starts = [(first_median(u) - scale.origin) / scale.size for u in (runs.u_s, runs.u_v)]
+        # the unmeasured one of the two stands half a size away, on the side of a positive gap
+        filled = [np.where(np.isfinite(x), x, other) for x, other in zip(starts, (0.5, -0.5), strict=True)]
+        both = np.concatenate([runs.se_s, runs.se_v], 1)
+        return cls(*filled, *(_noise_scale(se, scale) for se in (both, runs.se_s, runs.se_v)))
 
 
-def _noise_scale(se: np.ndarray, scale: Scale) -> float:
+def _noise_scale(se: np.ndarray, scale: Scale) -> np.ndarray:
     """Excess noise is what the stated errors leave over, so where they are stated it starts small beside them."""
-    seen = se[np.isfinite(se)]
-    return 0.1 * float(np.median(seen)) / scale.size if seen.size else 0.05
+    stated = np.isfinite(se).any(1)
+    middle = np.nanmedian(np.where(stated.reshape(-1, 1), se, 0.0), axis=1)
+    return np.where(stated, STATED * middle / scale.size, UNSTATED)
 
 
-def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dist.Distribution:
+def default_prior(name: str, seen: Seen, curve: bool = False) -> dist.Distribution:
     """The default prior of a site in standard units: the one place where the numbers of the sites table are made.
 
-    They use the run's range, its first checkpoints and its time span, never its end alone. A curve may rise or fall, so
-    its limits are as likely above the start as below.
+    A curve may rise or fall, so its limits are as likely above the start as below.
     """
     if name in _PLAIN:
         kind, *numbers = _PLAIN[name]
@@ -44,21 +67,18 @@ def default_prior(name: str, run: Run, scale: Scale, curve: bool = False) -> dis
     if name == "ratio":
         return _above_one(dist.LogNormal(_at(math.log(3.0)), _at(0.75)))
     if name in ("u_s0", "u_v0"):
-        # the unmeasured one of the two stands half a size away, on the side of a positive gap
-        other = 0.5 if name == "u_s0" else -0.5
-        return dist.Normal(_at(_first(run.u_s if name == "u_s0" else run.u_v, other, scale)), _at(1.0))
+        return dist.Normal(_at(getattr(seen, name)), _at(1.0))
     if name in ("u_s_inf", "u_v_inf"):
-        start = default_prior("u_s0" if name == "u_s_inf" else "u_v0", run, scale)
-        return dist.Normal(start.mean, _at(2.0)) if curve else dist.Normal(start.mean - 0.5, _at(0.5))
+        start = _at(seen.u_s0 if name == "u_s_inf" else seen.u_v0)
+        return dist.Normal(start, _at(2.0)) if curve else dist.Normal(start - _at(0.5), _at(0.5))
     if name in ("sigma", "sigma_s", "sigma_v"):
-        stated = {"sigma": np.concatenate([run.se_s, run.se_v]), "sigma_s": run.se_s, "sigma_v": run.se_v}
-        return dist.HalfCauchy(_at(_noise_scale(stated[name], scale)))
+        return dist.HalfCauchy(_at(getattr(seen, name)))
     raise KeyError(name)
 
 
-def _at(x: float) -> Any:
+def _at(x: Any) -> Any:
     # NumPyro checks it on the spot: of NumPy's numbers without compiling
-    return np.asarray(x, jnp.result_type(float))
+    return x if isinstance(x, Tracer) else np.asarray(x, jnp.result_type(float))
 
 
 def _above_one(excess: dist.Distribution) -> dist.Distribution:
@@ -111,9 +131,9 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
 
 def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Distribution:
     """A prior given in the run's units, as one on the standardised parameter."""
-    loc, size = scale.factors(name)
-    if (loc, size) == (0.0, 1.0):
+    if dimension(name) is Dimension.PURE:
         return prior
+    loc, size = scale.factors(name)
     if isinstance(prior, dist.Normal):
         return dist.Normal((jnp.asarray(prior.loc) - loc) / size, jnp.asarray(prior.scale) / size)
     support: Any = prior.support
@@ -122,7 +142,7 @@ def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Dist
 
 
 def choose_priors(
-    run: Run, law: LawSpec, noise_sites: tuple[str, ...], prior: Mapping[str, Any] | None, scale: Scale
+    seen: Seen, law: LawSpec, noise_sites: tuple[str, ...], prior: Mapping[str, Any] | None, scale: Scale
 ) -> dict[str, dist.Distribution]:
     """Standardised priors of every sampled site: the user's (in the law or in `prior=`), else the default."""
     sites = (*law.coordinates.names, *noise_sites)
@@ -135,7 +155,7 @@ def choose_priors(
         _check_prior(name, value)
     curve = law.home == "curves"
     return {
-        name: standardised(name, given[name], scale) if name in given else default_prior(name, run, scale, curve)
+        name: standardised(name, given[name], scale) if name in given else default_prior(name, seen, curve)
         for name in sites
         if name not in law.fixed
     }

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Run
 from ._sites import Dimension, dimension
-
-FIRST = 3  # "the first checkpoints": enough for a median, few enough to be a start
+from ._table import Table, first_median, spread
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """u = origin + size * (standard u), t = t0 + span * (standard t).
+    """u = origin + size * (standard u), t = t0 + span * (standard t); arrays (runs,) for many runs at once.
 
     Attributes
     ----------
@@ -28,21 +26,32 @@ class Scale:
     t0, span : first checkpoint's time and the time between first and last.
     """
 
-    origin: float
-    size: float
-    t0: float
-    span: float
+    origin: Any
+    size: Any
+    t0: Any
+    span: Any
 
     @classmethod
-    def of(cls, run: Run) -> Scale:
-        """The scale of a run; a run that does not move at all gets size 0, which `fit` refuses."""
-        series = [u[np.isfinite(u)] for u in (run.u_s, run.u_v)]
-        sizes = [float(np.ptp(u)) for u in series if u.size]
-        gap = run.gap[np.isfinite(run.gap)]
-        if gap.size:
-            sizes.append(abs(float(np.median(gap[:FIRST]))))
-        start = series[0] if series[0].size else series[1]
-        return cls(float(np.median(start[:FIRST])), max(sizes), float(run.t[0]), float(run.t[-1] - run.t[0]))
+    def of(cls, runs: Table) -> Scale:
+        """The scale of each run; one that does not move at all gets size 0, which `fit` refuses."""
+        start_s, start_v = first_median(runs.u_s), first_median(runs.u_v)
+        gap = np.nan_to_num(np.abs(first_median(runs.u_s - runs.u_v)))
+        size = np.maximum.reduce([spread(runs.u_s), spread(runs.u_v), gap])
+        return cls(np.where(np.isfinite(start_s), start_s, start_v), size, runs.t[:, 0], runs.span)
+
+    def __getitem__(self, run: int) -> Scale:
+        """That of one of many runs."""
+        return Scale(*(float(getattr(self, f.name)[run]) for f in dataclasses.fields(self)))
+
+    @property
+    def one(self) -> Scale:
+        """That of a single run as arrays (1,)."""
+        return Scale(*(np.asarray([getattr(self, f.name)], np.float64) for f in dataclasses.fields(self)))
+
+    @property
+    def column(self) -> Scale:
+        """That of many runs for arrays with the runs along the first of two axes."""
+        return Scale(*(getattr(self, f.name)[:, None] for f in dataclasses.fields(self)))
 
     def factors(self, name: str) -> tuple[float, float]:
         """(loc, scale) of `name`: value = loc + scale * standard value."""

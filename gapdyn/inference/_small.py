@@ -11,11 +11,18 @@ from typing import Any
 
 import jax.numpy as jnp
 
+Entries = dict[tuple[int, int], Any]  # (row, column) -> number, of the lower triangle
+
 
 def root(cov: Any) -> Any:
     """A square root (n, n), lower triangular, of a covariance that may be singular."""
     n = cov.shape[-1]
-    lower: dict[tuple[int, int], Any] = {}
+    return _matrix(lower_root({(i, j): cov[i, j] for i in range(n) for j in range(i + 1)}, n), n)
+
+
+def lower_root(cov: Entries, n: int) -> Entries:
+    """The same, of single numbers."""
+    lower: Entries = {}
     for j in range(n):
         left = cov[j, j] - sum(lower[j, k] ** 2 for k in range(j))
         known = left > 1e-14 * cov[j, j]
@@ -25,21 +32,26 @@ def root(cov: Any) -> Any:
         for i in range(j + 1, n):
             rest = cov[i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))
             lower[i, j] = jnp.where(known, rest * scale, 0.0)
-    return _matrix(lower, n)
+    return lower
 
 
 def inverse_of_root(lower: Any) -> Any:
     """The inverse (n, n) of a lower triangular matrix with no 0 on its diagonal."""
     n = lower.shape[-1]
-    inverse: dict[tuple[int, int], Any] = {}
+    return _matrix(lower_inverse({(i, j): lower[i, j] for i in range(n) for j in range(i + 1)}, n), n)
+
+
+def lower_inverse(lower: Entries, n: int) -> Entries:
+    """The same, of single numbers."""
+    inverse: Entries = {}
     for i in range(n):
         inverse[i, i] = 1 / lower[i, i]
         for j in range(i):
             inverse[i, j] = -sum(lower[i, k] * inverse[k, j] for k in range(j, i)) * inverse[i, i]
-    return _matrix(inverse, n)
+    return inverse
 
 
-def _matrix(lower: dict[tuple[int, int], Any], n: int) -> Any:
+def _matrix(lower: Entries, n: int) -> Any:
     zero = jnp.zeros_like(lower[0, 0])
     return jnp.stack([lower.get((i, j), zero) for i in range(n) for j in range(n)]).reshape(n, n)
 

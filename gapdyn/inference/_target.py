@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +49,17 @@ def linear_sites(model: Model, obs: Observations) -> tuple[str, ...]:
     return names
 
 
+class Fitted(NamedTuple):
+    """Affine parameters given the rest: mean (names,), a triangular factor of the covariance, the errors about the
+    course of the mean, and whether the law could be solved.
+    """
+
+    mean: Any
+    factor: Any
+    errors: Any
+    solved: Any
+
+
 @dataclasses.dataclass(frozen=True)
 class GivenRest:
     """Values of the affine sites from standard normal numbers, given the rest. Hashable: part of a compiled program."""
@@ -69,7 +80,7 @@ class GivenRest:
         """Site -> value, and the log Jacobian; `rest`: site -> unconstrained value, e (names,)."""
         model = self.model
         values = {**obs.fixed, **constrain(model, obs, rest)}
-        mean, factor = self._gaussian(values, obs)
+        mean, factor = self.gaussian(values, obs)
         values |= dict(zip(self.names, mean + factor @ e, strict=True))
         log_jacobian = jnp.sum(jnp.log(jnp.diagonal(factor)))
         if model.centred:
@@ -79,8 +90,12 @@ class GivenRest:
             log_jacobian += jnp.log(scale)
         return {site: values[site] for site in self.sites}, log_jacobian
 
-    def _gaussian(self, values: Mapping[str, Any], obs: Observations) -> tuple[Any, Any]:
+    def gaussian(self, values: Mapping[str, Any], obs: Observations) -> tuple[Any, Any]:
         """Mean (names,) and a triangular factor of the covariance of the affine parameters, given the rest."""
+        return self.fitted(values, obs)[:2]
+
+    def fitted(self, values: Mapping[str, Any], obs: Observations) -> Fitted:
+        """The affine parameters given the rest, and the errors about the course of their mean."""
         model, count = self.model, len(self.names)
         priors: list[Any] = [obs.priors[n].distribution for n in self.names]
         loc = jnp.stack([jnp.asarray(p.loc, float) for p in priors])
@@ -89,17 +104,19 @@ class GivenRest:
         def course(theta: Any) -> Any:
             resolved = model.law.coordinates.resolve({**values, **dict(zip(self.names, theta, strict=True))})
             t = model.solve_at(resolved, obs.ts, obs, model.route)
-            return jnp.stack([t.u_s, t.u_v], -1), resolved
+            return jnp.stack([t.u_s, t.u_v], -1), resolved, t.ok
 
         # a law that is affine is so about any point; this one is not a start at rest, which some state apart
         base = loc + 0.3137 * jnp.arange(1, count + 1)
-        courses, resolved = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(count)]))
-        rows = jnp.concatenate([(obs.y - courses[0])[None], courses[1:] - courses[0]])
+        courses, resolved, solved = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(count)]))
+        slopes = courses[1:] - courses[0]
+        rows = jnp.concatenate([(obs.y - courses[0])[None], slopes])
         # what scatters the checkpoints does not depend on the affine parameters
         whole = {**values, **{k: v[0] for k, v in resolved.items()}}
         gram = model.errors(courses[0], whole, obs).gram(rows)
         # the factor of the precision, from the last parameter to the first, so that its inverse's is triangular too
         precision = gram[1:, 1:] + jnp.diag(1 / sd**2)
         factor = inverse_of_root(root(precision)).T
-        slope = gram[1:, 0] + (loc - base) / sd**2
-        return base + factor @ (factor.T @ slope), factor
+        off = factor @ (factor.T @ (gram[1:, 0] + (loc - base) / sd**2))
+        errors = model.errors(courses[0] + jnp.einsum("i,itk->tk", off, slopes), whole, obs)
+        return Fitted(base + off, factor, errors, jnp.all(solved))

@@ -7,10 +7,13 @@ by itself.
 from __future__ import annotations
 
 from ._accuracy import accuracy as accuracy
+from ._against import against as against
 from ._backtest import backtest as backtest
 from ._ceiling import ceiling_density as ceiling_density
 from ._family import dependence as dependence
 from ._family import family as family
+from ._fleet import fleet as fleet
+from ._forest import forest as forest
 from ._measured import gap_by_threshold as gap_by_threshold
 from ._measured import length_uncertainty as length_uncertainty
 from ._measured import pass_k as pass_k
@@ -24,6 +27,9 @@ from ._progress import learning as learning
 from ._ranks import ranks as ranks
 from ._save import save as save
 from ._scaling import gv_scaling as gv_scaling
+from ._scaling import limit_scaling as limit_scaling
+from ._shrinkage import shrinkage as shrinkage
 from ._sweeps import phase_diagram as phase_diagram
 from ._sweeps import tornado as tornado
 from ._trajectory import trajectory as trajectory
+from ._triage import triage as triage

@@ -19,7 +19,7 @@ from ._words import LETTER, plain, symbol
 
 SERIES = ("u_s", "u_v", "gap")
 SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#B8A000"
-_COLORS = (INK, BLUE, ORANGE, GREEN, VERMILLION, SKY, PINK, YELLOW, GREY)
+COLORS = (INK, BLUE, ORANGE, GREEN, VERMILLION, SKY, PINK, YELLOW, GREY)
 _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 POINTS = 400
 _SHIFTED = ("level", "difference")  # dimensions that are moved by a part of the gap, the others by a part of themselves
@@ -57,7 +57,7 @@ def family(laws: Laws, until: float, *, of: Sequence[str] = SERIES, size: str = 
     axes = figure.subplots(rows, -(-len(names) // rows), squeeze=False).reshape(-1)
     ts = np.linspace(0.0, until, POINTS)
     for i, law in enumerate(named.values()):
-        style: dict[str, Any] = {"color": _COLORS[i % len(_COLORS)], "ls": _LINES[i % len(_LINES)]}
+        style: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "ls": _LINES[i % len(_LINES)]}
         trajectory, ends = solve(law, ts), limits(law)
         for ax, name in zip(axes, names, strict=True):
             ax.plot(ts, np.asarray(getattr(trajectory, name)), lw=1.3 * chosen.pen, **style)
@@ -69,7 +69,7 @@ def family(laws: Laws, until: float, *, of: Sequence[str] = SERIES, size: str = 
         look = LOOKS[name]
         dress(ax, chosen, x="time", title=f"{look.who} {look.label}")
         ax.set_xlim(0, until)
-    styles = [(_COLORS[i % len(_COLORS)], _LINES[i % len(_LINES)]) for i in range(len(named))]
+    styles = [(COLORS[i % len(COLORS)], _LINES[i % len(_LINES)]) for i in range(len(named))]
     handles = [Line2D([], [], color=color, ls=line, lw=1.3 * chosen.pen) for color, line in styles]
     longest = LETTER * chosen.small * (6 + max(len(label) for label in named)) / 72  # with its line, in inches
     columns = int(np.clip(chosen.width / longest, 1, 4))

@@ -1,6 +1,5 @@
 """Sweeps: many settings of a law on whatever devices there are. Tier 5."""
 
-from ._collect import StoppedWriting as StoppedWriting
 from ._collect import read_sweep as read_sweep
 from ._global_sensitivity import GlobalSensitivity as GlobalSensitivity
 from ._global_sensitivity import global_sensitivity as global_sensitivity

@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .._check import InputError
-from .._finding import Finding
+from ..data._chunks import Store
 from ._moments import Moments
 from ._result import Sweep
 from ._settings import SCHEDULE
 from ._status import STATUS, SettingStatus, count, findings
-from ._store import Store
+from ._store import SWEEP, as_frame, read_columns
 
 NOT_COMPUTED = -1
-
-
-class StoppedWriting(InputError):
-    """A sweep that could not go on writing: what it had stored stays."""
 
 
 class Figures:
@@ -99,18 +94,9 @@ class OnDisk:
     def take(self, chunk: int, columns: Mapping[str, np.ndarray]) -> None:
         """Store a chunk."""
         store = self._store
-        k = store.manifest["chunks"][chunk][0]
         ordered = {n: columns[n] for n in store.manifest["columns"] if n in columns}
-        try:
-            store.write(chunk, ordered, list(store.manifest["laws"])[k])
-        except InputError as error:
-            if store.has(chunk):  # another process was first: its numbers are the same
-                ordered = store.read(chunk)
-            else:
-                raise StoppedWriting(
-                    f"{error} {len(store.done)} of {len(store.manifest['chunks'])} chunks are stored and stay; the "
-                    "same call goes on from there."
-                ) from error
+        if not store.write(chunk, as_frame(store, chunk, ordered)):
+            ordered = read_columns(store, chunk)
         self._figures.add(ordered)
         self._seen.add(chunk)
 
@@ -121,18 +107,10 @@ class OnDisk:
         for chunk in done:
             if chunk not in self._seen:
                 names = [STATUS, *self._figures.moments]
-                self._figures.add(store.read(chunk, names))
-        more = []
-        total = len(manifest["chunks"])
-        if len(done) < total:
-            text = f"{total - len(done)} of {total} chunks are not computed yet; figures are of the others."
-            remedy = "Wait for the other processes and use gd.read_sweep, or start the same sweep again."
-            more.append(Finding("warning", "unfinished", text, remedy))
-        else:
+                self._figures.add(read_columns(store, chunk, names))
+        more = store.findings(provenance["versions"], "gd.read_sweep")
+        if len(done) == len(manifest["chunks"]):
             store.tidy()
-        if provenance["versions"] != manifest["versions"]:
-            text = f"The sweep was begun with {manifest['versions']} and goes on with {provenance['versions']}."
-            more.append(Finding("info", "versions", text, "For one version throughout, start anew in another folder."))
         return self._figures.result(
             manifest, seconds, provenance, more, folder=str(store.folder), load=lambda name: load(store, name)
         )
@@ -146,7 +124,7 @@ def load(store: Store, name: str) -> np.ndarray:
         k = manifest["chunks"][chunk][0]
         if name not in (*manifest["spec"]["laws"][k]["names"], STATUS, *_quantities(manifest)):
             continue
-        x = store.read(chunk, [name])[name]
+        x = read_columns(store, chunk, [name])[name]
         if whole is None:
             whole = _empty(name, x, starts[-1])
         whole[starts[chunk] : starts[chunk + 1]] = x
@@ -158,7 +136,7 @@ def read_sweep(folder: Any) -> Sweep:
 
     Columns are read when they are asked for. Raises InputError where no sweep is, or a file is damaged.
     """
-    store = Store.open(folder)
+    store = Store.open(folder, SWEEP)
     provenance = {"versions": store.manifest["versions"], "precision": store.manifest["spec"]["precision"],
                   "chunk": store.manifest["spec"]["chunk"]}  # fmt: skip
     return OnDisk(store).result(0.0, provenance)

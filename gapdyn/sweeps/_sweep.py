@@ -16,6 +16,7 @@ import numpy as np
 
 from .._check import InputError, choose
 from .._progress import progress_bar
+from ..data._chunks import Store
 from ..dynamics import LawSpec
 from ..dynamics.forcings import ForcingSpec
 from ..inference import Fit
@@ -27,7 +28,7 @@ from ._quantities import Quantity, parse
 from ._result import Sweep
 from ._settings import AbstractSettings, grid, plain
 from ._status import STATUS
-from ._store import FORMAT, MADE_BY, Store, fingerprint
+from ._store import SWEEP
 
 NUMBERS = 2**22  # in one chunk, about: 32 MB of doubles
 LARGEST = 2**20  # settings in one chunk
@@ -118,9 +119,6 @@ def sweep(
         raise InputError("several processes share a sweep through a folder. Pass out=FOLDER, the same for all.")
     provenance = _provenance(spec, devices)
     manifest = {
-        "made_by": MADE_BY,
-        "format": FORMAT,
-        "fingerprint": fingerprint(spec),
         "spec": spec,
         "versions": provenance["versions"],
         "laws": _held(parts),
@@ -266,7 +264,7 @@ def _provenance(spec: dict[str, Any], devices: Any) -> dict[str, Any]:
 
 def _sink(manifest: Any, parts: Sequence[Part], out: Any, keep: str, times: Any) -> Columns | OnDisk:
     if out is not None:
-        return OnDisk(Store.begin(out, manifest))
+        return OnDisk(Store.begin(out, manifest, SWEEP))
     trajectories = 2 * len(times) if times is not None and "u_v" in manifest["columns"] else 0
     numbers = sum(p.settings.size for p in parts) * (len(manifest["columns"]) + trajectories)
     if keep == "all" and numbers > IN_MEMORY:

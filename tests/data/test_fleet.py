@@ -35,6 +35,7 @@ def test_frozen_and_picklable():
         fleet.runs = ()
     assert pickle.loads(pickle.dumps(fleet)).names == ("a",)
     assert pickle.loads(pickle.dumps(fleet))["a"].name == "a"
+    assert pickle.loads(pickle.dumps(Fleet(make("a"), {"b": "why"}))).left_out == {"b": "why"}
 
 
 def test_unknown_name():

@@ -149,6 +149,18 @@ def test_extra_columns(save):
     assert list(run.extra) == ["auc"]
     np.testing.assert_array_equal(run.extra["auc"], [0.5, np.nan])
     assert run.meta["text_columns"] == ("note", "commit")
+    assert run.labels == {}
+
+
+def test_text_that_is_the_same_throughout_a_run_is_a_label(save):
+    text = "run,epoch,u_s,model,task,seed,Clock,remark\n"
+    text += 'a,0,3,7b,math,0,x,"two\nlines"\na,1,2,7b,code,0,x,"two\nlines"\n'
+    text += "b,0,3, 7b ,math,one,x,\nb,1,2, 7b ,math,one,x,\n"
+    fleet = read_fleet(save(text))
+    assert dict(fleet["a"].labels) == {"model": "7b"}
+    assert dict(fleet["b"].labels) == {"model": "7b", "task": "math", "seed": "one"}
+    np.testing.assert_array_equal(fleet["a"].extra["seed"], [0, 0])
+    assert fleet["a"].meta["text_columns"] == ("model", "task", "Clock", "remark")
 
 
 def test_columns_gives_names(save):
@@ -481,3 +493,18 @@ def test_out_of_memory(monkeypatch, save):
     monkeypatch.setattr("gapdyn.data._read.read_csv", fail)
     with pytest.raises(InputError, match="too large for the memory"):
         read_run(save(GOOD))
+
+
+def test_runs_that_cannot_be_read_may_be_skipped(save):
+    path = save("run,epoch,u_s\na,0,3\na,1,2\nb,0,3\nc,0,1\nc,0,2\nd,0,x\nd,1,2\n")
+    with pytest.raises(InputError, match="run 'b' has 1 checkpoint"):
+        read_fleet(path)
+    fleet = read_fleet(path, bad="skip")
+    assert fleet.names == ("a",)
+    assert list(fleet.left_out) == ["b", "c", "d"]
+    assert "run 'b' has 1 checkpoint" in fleet.left_out["b"]
+    assert "line 7, column 'u_s': 'x' is not a number" in fleet.left_out["d"]
+    with pytest.raises(InputError, match="run 'b' has 1 checkpoint"):
+        read_fleet(save("run,epoch,u_s\nb,0,3\nc,0,1\nc,0,2\n"), bad="skip")
+    with pytest.raises(InputError, match="unknown value of bad 'ignore'"):
+        read_fleet(path, bad="ignore")

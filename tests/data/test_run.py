@@ -141,6 +141,12 @@ BAD = {
     "extra without name": ({"extra": {"": [1, 2, 3]}}, "name of an extra column must be a text"),
     "extra no mapping": ({"extra": [1]}, "extra must be a mapping"),
     "meta no mapping": ({"meta": "x"}, "meta must be a mapping"),
+    "labels no mapping": ({"meta": {"labels": ["x"]}}, "meta['labels'] must map names to texts; it is ['x']"),
+    "label is a number": ({"meta": {"labels": {"seed": "1"}}}, "which reads as a number or as nothing. Give"),
+    "label is no text": ({"meta": {"labels": {"seed": 1}}}, "the label 'seed' must be a text that is not empty"),
+    "label is nothing": ({"meta": {"labels": {"seed": "NA"}}}, "the label 'seed' is 'NA', which reads as a number or"),
+    "label is a column": ({"meta": {"labels": {"U_s": "x"}}}, "the label 'U_s' looks like a column of a run log"),
+    "label is an extra": ({"extra": {"m": [1, 2, 3]}, "meta": {"labels": {"m": "x"}}}, "an extra column 'm' too"),
 }
 
 

@@ -22,6 +22,7 @@ SUFFIXES = [".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".parqu
 
 def same(a: Run, b: Run) -> None:
     assert (a.name, a.clock, a.unit, list(a.extra)) == (b.name, b.clock, b.unit, list(b.extra))
+    assert dict(a.labels) == dict(b.labels)
     for name in ("t", *SERIES_NAMES):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         np.testing.assert_array_equal(np.signbit(getattr(a, name)), np.signbit(getattr(b, name)))
@@ -57,7 +58,10 @@ def runs(draw) -> Run:
         for name in draw(st.lists(names, unique=True, max_size=2))
     }
     name = draw(text.filter(lambda s: s and s == s.strip() and s.isprintable()))
-    return Run(name, t, clock=clock, unit=draw(st.sampled_from(UNITS)), extra=extra, **series)
+    words = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=4).map("label {}.".format)
+    labels = draw(st.dictionaries(words, words, max_size=2))
+    meta = {"labels": labels}
+    return Run(name, t, clock=clock, unit=draw(st.sampled_from(UNITS)), extra=extra, meta=meta, **series)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -82,7 +86,7 @@ def test_a_fleet_comes_back_exactly(fleet, suffix):
 
 
 def fields(run: Run) -> dict:
-    names = ("name", "t", "clock", *SERIES_NAMES, "unit")
+    names = ("name", "t", "clock", *SERIES_NAMES, "unit", "meta")
     return {name: getattr(run, name) for name in names}
 
 
@@ -121,6 +125,16 @@ def test_mixed_clocks_and_units(tmp_path):
         assert back["c"].clock == "round"
         np.testing.assert_array_equal(back["c"].t, riding.t)
         np.testing.assert_array_equal(back["c"].extra["t"], [7, 8])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_labels_come_back(tmp_path, suffix):
+    one = Run("one", [0, 1], u_s=[2, 1], meta={"labels": {"model": "7b, base", "size": "large"}, "more": 1})
+    two = Run("b", [0, 1, 2], u_s=[3, 2, 1], meta={"labels": {"model": "13b"}}, extra={"size": [13, 13, 13.5]})
+    back = read_fleet(write_run(Fleet([one, two, RUN]), tmp_path / f"x{suffix}"))
+    assert [dict(run.labels) for run in back] == [dict(one.labels), {"model": "13b"}, {}]
+    np.testing.assert_array_equal(back["b"].extra["size"], [13, 13, 13.5])
+    assert "more" not in back["one"].meta
 
 
 def test_existing_file(tmp_path):

@@ -11,7 +11,8 @@ from scipy import stats
 import gapdyn as gd
 from gapdyn.inference import CheckpointErrors
 from gapdyn.inference._kalman import strays_as_path
-from gapdyn.inference._likelihood import FLOOR, common_course
+from gapdyn.inference._likelihood import FLOOR
+from gapdyn.inference._table import common_course
 
 N = 7
 RNG = np.random.default_rng(0)

@@ -23,19 +23,23 @@ from ..._compile import quick_jit
 from ..._progress import progress_bar
 from ..._random import as_key, generator, split
 from ._result import Sampled
-from ._target import Target
+from ._target import Start, Target
 
 FAST, SLOW, DRAW = 0, 1, 2
 BLOCK = 100
 MAX_DEPTH = 10
 TRIES = 512
+DENSE = 40  # numbers up to which a window's draws can tell a whole covariance; of more, variances alone
 
 
-def run(settings: Any, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None) -> Sampled:
-    """Sample the posterior with the settings of `NUTS`."""
+def run(
+    settings: Any, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None, start: Start | None = None
+) -> Sampled:
+    """Sample the posterior with the settings of `NUTS`, from what is known of it or from the best of random points."""
     began = time.perf_counter()
     k_start, k_steps = split(key, 2)
-    state = _start(target, args, settings.target_acceptance, settings.chains, k_start)
+    start = start or Start(_random_start(target, args, settings.chains, k_start), _first_variances(target))
+    state = _begin(start, settings.target_acceptance)
     schedule = _schedule(settings.warmup, settings.draws)
     total = len(schedule)
     keys = jax.random.split(as_key(k_steps), total)
@@ -116,17 +120,22 @@ def _best_start(target: Target, tries: Any, args: tuple[Any, ...]) -> Any:
     return tries[jnp.arange(tries.shape[0]), jnp.argmax(scores, -1)]
 
 
-def _start(target: Target, args: tuple[Any, ...], acceptance: float, chains: int, seed: Any) -> _Carry:
-    size = target.size
-    metric = jnp.asarray(np.diag(_first_variances(target)), float)
-    random = generator(seed)
-    x = _best_start(target, jnp.asarray(random.uniform(-2, 2, (chains, TRIES, size)), float), args)
+def _random_start(target: Target, args: tuple[Any, ...], chains: int, seed: Any) -> Any:
+    tries = generator(seed).uniform(-2, 2, (chains, TRIES, target.size))
+    return _best_start(target, jnp.asarray(tries, float), args)
+
+
+def _begin(start: Start, acceptance: float) -> _Carry:
+    x = jnp.asarray(start.x, float)
+    size = x.shape[1]
+    diagonal = size > DENSE
+    metric = jnp.asarray(start.variances if diagonal else np.diag(start.variances), float)
     da_init, _, _ = dual_averaging_adaptation(acceptance)
-    mm_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=False)
+    mm_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=diagonal)
     step_size = jnp.asarray(1.0, x.dtype)
     one = (da_init(step_size), mm_init(size, metric), step_size)
     # strongly typed, as the step returns them: a weak type would compile the step a second time
-    step, mass, size_ = jax.tree.map(lambda a: np.repeat(np.asarray(a)[None], chains, 0), one)
+    step, mass, size_ = jax.tree.map(lambda a: np.repeat(np.asarray(a)[None], len(x), 0), one)
     return _Carry(x, _Adaptation(step, mass), size_)
 
 
@@ -135,7 +144,7 @@ def _advance(target: Target, acceptance: Any, carry: Any, keys: Any, schedule: A
     density = _density(target, args)
     kernel: Any = nuts.build_kernel()
     da_init, da_update, da_final = dual_averaging_adaptation(acceptance)
-    _, mm_update, mm_final = mass_matrix_adaptation(is_diagonal_matrix=False)
+    _, mm_update, mm_final = mass_matrix_adaptation(is_diagonal_matrix=target.size > DENSE)
 
     def adapt(carry: _Carry, acceptance: Any, stage: Any, window_ends: Any) -> _Carry:
         (step, mass), position = carry.adaptation, carry.position

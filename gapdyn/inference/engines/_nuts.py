@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from ._result import Sampled
-from ._target import Target
+from ._target import Start, Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +28,10 @@ class NUTS:
     target_acceptance: float = 0.95
     name = "nuts"
 
-    def run(self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None) -> Sampled:
-        """Sample the posterior."""
+    def run(
+        self, target: Target, args: tuple[Any, ...], key: Any, progress: bool | None = None, start: Start | None = None
+    ) -> Sampled:
+        """Sample the posterior, from what is known of it or from the best of random points."""
         from ._blackjax import run  # its import takes as long as that of JAX, and most fits need no NUTS
 
-        return run(self, target, args, key, progress)
+        return run(self, target, args, key, progress, start)

@@ -5,7 +5,11 @@ In NumPy and a page long, because importing ArviZ takes longer than the whole sa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from ..._compile import quick_jit
 
 
 def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
@@ -47,4 +51,54 @@ def _fit_pareto(x: np.ndarray) -> tuple[float, float]:
     kept = weight >= 10 * np.finfo(np.float64).eps
     mean_b = np.sum(b[kept] * weight[kept]) / np.sum(weight[kept])
     shape = float(np.mean(np.log1p(-mean_b * x)))
+    return (n * shape + 5) / (n + 10), -shape / mean_b
+
+
+def smooth_all(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`smooth` of many rows (rows, draws) at once: weights (rows, draws) and k-hat (rows,)."""
+    log = np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    top = np.max(log, axis=1, keepdims=True)
+    log = log - np.where(np.isfinite(top), top, 0.0)
+    rows, n = log.shape
+    tail = int(min(0.2 * n, 3 * np.sqrt(n)))
+    places = np.argpartition(log, n - tail - 1, axis=1)[:, n - tail - 1 :]
+    order = np.argsort(np.take_along_axis(log, places, 1), axis=1)
+    places = np.take_along_axis(places, order, 1)
+    largest = np.take_along_axis(log, places, 1)
+    # ties with the cutoff, and weights that are none, are left to the careful form
+    plain = (
+        (largest[:, 1] > largest[:, 0]) & (largest[:, 0] > np.log(np.finfo(np.float64).tiny)) & (largest[:, -1] == 0)
+    )
+    weights, k = np.empty_like(log), np.empty(rows)
+    for i in np.flatnonzero(~plain):
+        weights[i], k[i] = smooth(log_weights[i])
+    if plain.any():
+        x = np.exp(largest[plain])
+        # all rows, lest each number of plain ones be a program of its own
+        shape, scale = (np.asarray(v)[plain] for v in _fit_paretos(np.exp(largest[:, 1:]) - np.exp(largest[:, :1])))
+        rank = (np.arange(tail) + 0.5) / tail
+        bend = np.where(np.abs(shape) > 1e-12, shape, 1e-12)[:, None]
+        smoothed = np.minimum(scale[:, None] * np.expm1(-bend * np.log1p(-rank)) / bend + x[:, :1], 1.0)
+        made = np.exp(log[plain])
+        np.put_along_axis(made, places[plain, 1:], smoothed, 1)
+        weights[plain], k[plain] = made / np.sum(made, axis=1, keepdims=True), shape
+    return weights, k
+
+
+@quick_jit()
+def _fit_paretos(x: Any) -> tuple[Any, Any]:
+    """`_fit_pareto` of many rows (rows, tail)."""
+    import jax.numpy as jnp
+
+    n = x.shape[1]
+    candidates = 30 + int(np.sqrt(n))
+    b = 1 - np.sqrt(candidates / (np.arange(candidates) + 0.5))
+    b = b / (3 * x[:, int(n / 4 + 0.5) - 1, None]) + 1 / x[:, -1, None]
+    k = jnp.mean(jnp.log1p(-b[:, :, None] * x[:, None, :]), axis=2)
+    likelihood = n * (jnp.log(-b / k) - k - 1)
+    weight = jnp.exp(likelihood - jnp.max(likelihood, axis=1, keepdims=True))
+    weight /= jnp.sum(weight, axis=1, keepdims=True)
+    weight = jnp.where(weight >= 10 * np.finfo(np.float64).eps, weight, 0.0)
+    mean_b = jnp.sum(b * weight, axis=1) / jnp.sum(weight, axis=1)
+    shape = jnp.mean(jnp.log1p(-mean_b[:, None] * x), axis=1)
     return (n * shape + 5) / (n + 10), -shape / mean_b

@@ -117,9 +117,10 @@ def to_score(prior: dist.Distribution, value: Any) -> Any:
     return _score(*_TAILS[type(prior)](prior, value))
 
 
-def _correction(prior: dist.Distribution, x: Any) -> Any:
+def correction(prior: dist.Distribution, x: Any) -> Any:
+    """What the log density of normal score x is more than a standard normal one's; None: nothing, for no x."""
     if isinstance(prior, dist.TransformedDistribution):
-        return _correction(prior.base_dist, x)
+        return correction(prior.base_dist, x)
     return _to_arcsine(prior, from_score(prior, x)) if type(prior) is dist.Beta else None
 
 
@@ -128,9 +129,9 @@ class _NormalScore(Reparam):
         shape = fn.shape()
         standard = dist.Normal(jnp.zeros(shape), jnp.ones(shape)).to_event(len(fn.event_shape))
         x = numpyro.sample(name + SUFFIX, standard)
-        correction = _correction(fn, x)
-        if correction is not None:
-            numpyro.factor(name + SUFFIX + "_correction", correction)
+        more = correction(fn, x)
+        if more is not None:
+            numpyro.factor(name + SUFFIX + "_correction", more)
         return None, from_score(fn, x)
 
 

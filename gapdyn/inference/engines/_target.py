@@ -6,7 +6,7 @@ import dataclasses
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -92,6 +92,13 @@ class Target:
     def collapsed(self, args: tuple[Any, ...]) -> Collapsed:
         """The same posterior in coordinates of which the last ones are all but standard normal."""
         return Collapsed(self, args)
+
+
+class Start(NamedTuple):
+    """Where chains begin, x (chains, size), and a first guess of each number's posterior variance (size,)."""
+
+    x: Any
+    variances: Any
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""What is computed of a block of runs in one compiled program: a first sample, and a better one where it is needed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..inference._model import Observations
+from ._marginal import General
+from ._rounds import (
+    BROAD,
+    KEPT,
+    NARROW,
+    WIDTH,
+    Mixture,
+    climbed,
+    log_density,
+    parts,
+    proposed,
+    rooted,
+    weighted_moments,
+)
+
+CAP = 30.0  # largest weight while adapting, in means
+FLATTENED = 0.7  # power of the weights that the second proposal is fitted to
+COMPONENTS, REFINEMENTS, FITTED = 8, 8, 512  # of the mixtures of a better sample; points that they are fitted to
+DEFENSIVE = 0.2
+
+
+class Base(NamedTuple):
+    """Numbers that all runs share: z (n, size), e (n, extra), stretch (n,)."""
+
+    z: Any
+    e: Any
+    stretch: Any
+
+
+class Sample(NamedTuple):
+    """Weighted points of a run: x (n, size), log weights (n,), the sites of each point: name -> (n,)."""
+
+    x: Any
+    log_weight: Any
+    sites: dict[str, Any]
+
+
+def _evaluated(density: General, obs: Observations, x: Any, e: Any) -> tuple[Any, dict[str, Any]]:
+    def one(x: Any, e: Any) -> Any:
+        value, sites = density.both([x[i] for i in range(density.size)], [e[i] for i in range(density.extra)], obs)
+        return value, density.model.complete(sites, obs)
+
+    return jax.vmap(one)(x, e)
+
+
+def first(density: General, obs: Observations, tries: Any, early: Base, late: Base) -> Sample:
+    """A sample of one run: Newton's method, a round about the mode, a round as wide as what that has seen."""
+    mode, root = climbed(lambda x: density.value(x, obs), density.starts(tries, obs))
+    eye, centre = jnp.eye(density.size), jnp.zeros(density.size)
+    near = Mixture(jnp.asarray([0.5, 0.25, 0.25]), jnp.stack([mode, mode, centre]),
+                   jnp.stack([NARROW**0.5 * root, BROAD**0.5 * root, WIDTH * eye]))  # fmt: skip
+    x = proposed(near, early.z, early.stretch)
+    value, sites = _evaluated(density, obs, x, early.e)
+    mean, covariance = weighted_moments(x, FLATTENED * (value - log_density(near, x)), CAP)
+    around = rooted(covariance)
+    seen = Mixture(jnp.asarray([0.65, 0.2, 0.15]), jnp.stack([mean, mode, mean]),
+                   jnp.stack([KEPT**0.5 * around, NARROW**0.5 * root, 2 * around + 1e-3 * eye]))  # fmt: skip
+    more = proposed(seen, late.z, late.stretch)
+    more_value, more_sites = _evaluated(density, obs, more, late.e)
+    every = jnp.concatenate([x, more])
+    n, m = len(x), len(more)
+    mixed = jnp.logaddexp(
+        jnp.log(n / (n + m)) + log_density(near, every), jnp.log(m / (n + m)) + log_density(seen, every)
+    )
+    log_weight = jnp.concatenate([value, more_value]) - mixed
+    return Sample(every, log_weight, {k: jnp.concatenate([sites[k], more_sites[k]]) for k in sites})
+
+
+def better(density: General, obs: Observations, best: Any, x: Any, base: Base) -> Sample:
+    """A sample of one run from a mixture fitted to equally weighted points x (n, size), and about the mode uphill of
+    the `best` point (size,).
+    """
+    size = density.size
+    mode, root = climbed(lambda x: density.value(x, obs), best[None])
+    mean = jnp.mean(x, 0)
+    whole = (x - mean).T @ (x - mean) / len(x) + 1e-8 * jnp.eye(size)
+    centres = x[jnp.linspace(0, len(x) - 1, COMPONENTS).astype(int)]
+    start = Mixture(jnp.full(COMPONENTS, 1 / COMPONENTS), centres, jnp.repeat(rooted(0.4 * whole)[None], COMPONENTS, 0))
+
+    def refine(_: Any, mixture: Mixture) -> Mixture:
+        log_part, square = parts(mixture, x)
+        share = jax.nn.softmax(log_part, 0) / len(x)
+        pull = share * (5.0 + size) / (5.0 + square)
+        means = pull @ x / jnp.sum(pull, 1)[:, None]
+        apart = x[None] - means[:, None]
+        scatter = jnp.einsum("kn,kni,knj->kij", pull, apart, apart)
+        held = 20.0 / len(x)
+        total = jnp.sum(share, 1)
+        covariance = (scatter + 0.5 * held * whole) / (total + held)[:, None, None]
+        weight = total + held / COMPONENTS
+        return Mixture(weight / jnp.sum(weight), means, jax.vmap(rooted)(covariance))
+
+    fitted = jax.lax.fori_loop(0, REFINEMENTS, refine, start)
+    mixture = Mixture(
+        jnp.append((1 - DEFENSIVE) * fitted.share, jnp.full(4, DEFENSIVE / 4)),
+        jnp.concatenate([fitted.mean, jnp.stack([mode, mode, mean, jnp.zeros(size)])]),
+        jnp.concatenate(
+            [
+                fitted.root,
+                jnp.stack([NARROW**0.5 * root, BROAD**0.5 * root, rooted(2.5 * whole), WIDTH * jnp.eye(size)]),
+            ]
+        ),
+    )
+    points = proposed(mixture, base.z, base.stretch)
+    value, sites = _evaluated(density, obs, points, base.e)
+    return Sample(points, value - log_density(mixture, points), sites)

@@ -1,0 +1,172 @@
+"""`fit_pooled`: the runs of a fleet fitted together, each informed by the others as far as they are alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._check import InputError, choose
+from .._random import as_seed, split
+from ..data import Fleet
+from ..dynamics import LawSpec
+from ..inference import Fit, Likelihood
+from ..inference._data_findings import data_findings
+from ..inference._diagnostics import Summary, summarise
+from ..inference._fit import precision_finding, provenance
+from ..inference._posterior import Completed
+from ..inference.engines import NUTS, as_engine
+from ..inference.engines._passes import Pass, sample_with_care
+from ._labels import covariate, labels
+from ._pooled_data import Prepared, prepare_pool
+from ._pooled_draws import completed, drawn, in_units
+from ._pooled_findings import pool_findings
+from ._pooled_model import target
+from ._pooled_result import PooledFit
+from ._pooled_start import alone, in_form, spreads, start
+
+FORMS = ("auto", "centred", "non_centred")
+# with levels integrated out the posterior is smooth: few draws are worth many
+ENGINE = NUTS(warmup=400, draws=500, target_acceptance=0.85)
+
+
+class _Drawn(NamedTuple):
+    """What is made of an engine's draws."""
+
+    hyper: dict[str, np.ndarray]  # standard units, (chain, draw[, member])
+    population: dict[str, np.ndarray]  # the fleet's units
+    runs: list[Completed]
+
+
+def fit_pooled(
+    fleet: Fleet,
+    law: LawSpec,
+    *,
+    key: Any,
+    groups: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+    form: str = "auto",
+    prior: Mapping[str, Any] | None = None,
+    likelihood: Likelihood | None = None,
+    engine: Any = ENGINE,
+    route: str = "auto",
+    progress: bool | None = None,
+) -> PooledFit:
+    """The posterior of a law given all runs of a fleet, whose parameters come from one population.
+
+    Each parameter of a run is, on the whole line (a rate by its log, a ratio by its logit): a typical value, what the
+    run's groups add, slopes times its covariates, and its own deviation. How far runs differ is inferred: runs that
+    are alike lend one another much, runs that share nothing lend nothing. The ceiling u_s_inf is pooled in the place of
+    gap_inf, where the law offers it.
+
+    Parameters
+    ----------
+    fleet : runs of one clock and one unit, two or more.
+    law : a law of `gapdyn.laws`; its given numbers are held fixed, its given distributions are priors of the typical
+        run's numbers.
+    key : seed, an integer or a JAX key.
+    groups : labels by which runs are grouped, such as "model"; each gets its own effect on every parameter of the law.
+    covariates : numbers of the runs, such as "log10_flops", that every parameter of the law may go with.
+    form : "centred" samples runs' own values, "non_centred" their places in the population; "auto" lets each run's data
+        choose. The posterior is the same, the sampler's ease is not.
+    prior, likelihood, route : as for `gapdyn.fit`; a prior is that of the typical run.
+    engine : "nuts", or settings such as `gapdyn.engines.NUTS(draws=2000)`.
+    progress : whether to show a bar on stderr; None: in a terminal or a notebook.
+
+    Raises
+    ------
+    InputError
+        A fleet of one run or of several clocks or units, a curve, a run that cannot be fitted, an unknown label, form
+        or engine, a prior off its parameter's support.
+    """
+    began = time.perf_counter()
+    choose(form, FORMS, "form of pooling")
+    settings = as_engine(engine)
+    if not isinstance(settings, NUTS):
+        raise InputError(
+            f"engine {settings.name!r} does not sample a pooled fleet, which has more numbers than it can. Use 'nuts'."
+        )
+    k_alone, k_start, k_sample = split(as_seed(key), 3)
+    told = labels(fleet, groups) if isinstance(fleet, Fleet) else []
+    members = {name: [label[i] for label in told] for i, name in enumerate(groups)}
+    numbers = {name: covariate(fleet, name) for name in covariates}
+    prepared = prepare_pool(fleet, law, members, numbers, prior, likelihood, route)
+    findings = precision_finding()
+    passes = alone(prepared, k_alone)
+    found = spreads(prepared, passes)
+    prepared = in_form(prepared, form, found)
+    begun = time.perf_counter() - began
+    aim = target(prepared.model, prepared.pool)
+
+    def attempt(settings: Any, key: Any) -> Pass:
+        first = start(prepared, passes, found, settings.chains, k_start)
+        return _sample(settings, key, prepared, aim, first, progress)
+
+    done, chosen = sample_with_care(settings, attempt, k_sample, aim)
+    made: _Drawn = done.completed
+    findings += [*chosen, *done.findings, *pool_findings(prepared, made.hyper)]
+    seconds = {"alone": begun, **done.sampled.seconds}
+    about = {**provenance(as_seed(key), done.engine, prepared.models[0], prepared.observations[0], None), "form": form}
+    each = [_fit_of(prepared, i, done, about, seconds) for i in range(len(fleet))]
+    return PooledFit(
+        fleet=fleet,
+        law=prepared.law,
+        engine=done.engine,
+        form=form,
+        groups=prepared.labels,
+        members={n: tuple(prepared.labels[n][j] for j in row) for n, row in zip(members, prepared.codes, strict=True)},
+        covariates=prepared.covariates,
+        population=made.population,
+        fits=tuple(each),
+        alone=tuple(p.summary for p in passes),
+        stats=done.sampled.stats,
+        summary=done.summary,
+        findings=tuple(findings),
+        provenance=about,
+        seconds={**seconds, "total": time.perf_counter() - began},
+        prepared=prepared,
+        hyper=made.hyper,
+    )
+
+
+def _sample(settings: Any, key: Any, prepared: Prepared, aim: Any, first: Any, progress: bool | None) -> Pass:
+    k_sample, k_levels, k_complete = split(key, 3)
+    sampled = settings.run(aim, (prepared.pool,), k_sample, progress, first)
+    runs, hyper = drawn(prepared, sampled.x, k_levels)
+    population = in_units(prepared, hyper)
+    each = completed(prepared, runs, k_complete)
+    summary: dict[str, Summary] = {}
+    for name, values in population.items():
+        for index in np.ndindex(values.shape[2:]):
+            group = name.rpartition("_by_")[2]
+            label = f"{name}[{prepared.labels[group][index[0]]}]" if index else name
+            summary[label] = summarise(values[(..., *index)])
+    for name in prepared.model.explained:
+        for run, one in zip(prepared.fleet, each, strict=True):
+            summary[f"{name}[{run.name}]"] = summarise(one.draws[name])
+    return Pass(settings, sampled, _Drawn(hyper, population, each), summary)
+
+
+def _fit_of(prepared: Prepared, i: int, done: Pass, about: dict[str, Any], seconds: dict[str, float]) -> Fit:
+    """One run's share of a pooled posterior, as a fit of that run."""
+    run, model, one = prepared.fleet.runs[i], prepared.models[i], done.completed.runs[i]
+    flat = {k: v.reshape(-1) for k, v in one.draws.items()}
+    found = data_findings(run, model.law, flat, one.last.reshape(-1))
+    summary = {name: summarise(x) for name, x in one.draws.items() if not name.startswith("offset_")}
+    return Fit(
+        data=run,
+        law=model.law,
+        engine=done.engine,
+        draws=one.draws,
+        log_lik=one.log_lik,
+        stats=done.sampled.stats,
+        summary=summary,
+        findings=(*done.findings, *found),
+        provenance={**about, "pooling": "partial"},
+        seconds=seconds,
+        model=model,
+        observations=prepared.observations[i]._replace(priors={}),  # its prior is what the other runs say
+        scale=prepared.scales[i],
+    )

@@ -1,0 +1,152 @@
+"""Many runs as few stacks of arrays: all that an engine takes from them, in each run's standard units.
+
+What one run is prepared to (`inference.prepare`) is what each row here holds; a test compares them number by number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import InputError
+from ..data import Run
+from ..dynamics import LawSpec
+from ..inference._held import Held
+from ..inference._likelihood import Likelihood
+from ..inference._model import Model, Observations, in_standard_units, measured, prepare
+from ..inference._padding import LEAST, padded_length
+from ..inference._prior import Seen, choose_priors
+from ..inference._scale import Scale
+from ..inference._table import Table
+
+ROOM = 6.0  # times the shortest run's checkpoints that a stack may be wide: padding costs less than a compiled program
+
+
+class Stack(NamedTuple):
+    """Runs of one compiled program.
+
+    at : (runs,), positions in what was given.
+    model : of all of them.
+    obs : as of one run, each array with the runs along a first axis.
+    scale : arrays (runs,).
+    """
+
+    at: np.ndarray
+    model: Model
+    obs: Observations
+    scale: Scale
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __getitem__(self, rows: Any) -> Stack:
+        """Some of the runs."""
+        obs = jax.tree.map(lambda x: x[rows], self.obs)
+        parts = (np.asarray(x)[rows] for x in (self.scale.origin, self.scale.size, self.scale.t0, self.scale.span))
+        return Stack(self.at[rows], self.model, obs, Scale(*parts))
+
+
+def stacks(
+    runs: Sequence[Run],
+    law: LawSpec,
+    *,
+    prior: Mapping[str, Any] | None = None,
+    likelihood: Likelihood | None = None,
+    route: str = "auto",
+) -> tuple[list[Stack], dict[int, str]]:
+    """The runs as stacks, and position -> why a run cannot be fitted."""
+    made: list[Stack] = []
+    declined: dict[int, str] = {}
+    settings: dict[str, Any] = {"prior": prior, "likelihood": likelihood, "route": route}
+    one_by_one = law.forcing is not None or law.from_run is not None
+    for width, group in _alike(runs):
+        at = np.asarray(group)
+        table = Table.of([runs[i] for i in group], width)
+        still = _still(table)
+        for i in at[still]:
+            declined[int(i)] = _why(runs[i], law, settings)
+        at = at[~still]
+        if not at.size:
+            continue
+        if one_by_one:
+            made += _collected(runs, at, law, width, settings, declined)
+        else:
+            made.append(_stack(runs, at, law, Table(*(x[~still] for x in table)), settings))
+    return made, declined
+
+
+def _alike(runs: Sequence[Run]) -> Iterator[tuple[int, list[int]]]:
+    """Positions of runs with the same columns and about as many checkpoints, and a length for them."""
+    kinds: dict[Any, list[int]] = defaultdict(list)
+    for i, run in enumerate(runs):
+        kinds[tuple(bool(np.isfinite(getattr(run, n)).any()) for n in ("u_s", "u_v", "se_s", "se_v"))].append(i)
+    for members in kinds.values():
+        left = sorted(members, key=lambda i: -len(runs[i]))
+        while left:
+            width = padded_length(len(runs[left[0]]))
+            fits = [i for i in left if ROOM * max(len(runs[i]), LEAST) >= width]
+            yield width, sorted(fits)
+            left = left[len(fits) :]
+
+
+def _still(table: Table) -> np.ndarray:
+    """Runs without a measured series, or that do not move."""
+    level = np.nanmax(np.abs(np.concatenate([table.u_s, table.u_v, np.zeros_like(table.t[:, :1])], 1)), axis=1)
+    return ~(Scale.of(table).size > 1e-9 * level)
+
+
+def _why(run: Run, law: LawSpec, settings: Mapping[str, Any]) -> str:
+    try:
+        prepare(run, law, **settings)
+    except InputError as error:
+        return str(error)
+    raise AssertionError(run.name)
+
+
+def _stack(runs: Sequence[Run], at: np.ndarray, law: LawSpec, table: Table, settings: Mapping[str, Any]) -> Stack:
+    """A stack of runs that differ in their numbers alone: those of all are made at once."""
+    model, one, _ = prepare(runs[at[0]], law, **settings, length=table.real.shape[1])
+    scale = Scale.of(table)
+    parts = (scale.origin, scale.size, scale.t0, scale.span)
+
+    def priors(seen: Seen, scale: Any) -> dict[str, Held]:
+        chosen = choose_priors(seen, model.law, model.noise_sites, settings["prior"], Scale(*scale))
+        return {name: Held(x) for name, x in chosen.items()}
+
+    numbers = {
+        "fixed": in_standard_units(scale, model.law.fixed),
+        "constants": in_standard_units(scale, model.law.constants),
+    }
+    spread = jax.tree.map(lambda x: np.broadcast_to(x, at.shape), numbers)
+    obs = Observations(
+        **measured(table, scale), priors=jax.vmap(priors)(Seen.of(table, scale), parts), fixed=spread["fixed"],
+        constants=spread["constants"],
+    )  # fmt: skip
+    assert jax.tree.structure(obs) == jax.tree.structure(one)
+    return Stack(at, model, jax.tree.map(np.asarray, obs), scale)
+
+
+def _collected(
+    runs: Sequence[Run], at: np.ndarray, law: LawSpec, width: int, settings: Mapping[str, Any], declined: dict[int, str]
+) -> list[Stack]:
+    """Stacks of runs that bring something of their own into the law (schedules), prepared one by one."""
+    groups: dict[Any, list[tuple[int, Model, Observations, Scale]]] = defaultdict(list)
+    for i in at:
+        try:
+            model, obs, scale = prepare(runs[i], law, **settings, length=width)
+        except InputError as error:
+            declined[int(i)] = str(error)
+            continue
+        groups[model, tuple(jnp.shape(x) for x in jax.tree.leaves(obs))].append((int(i), model, obs, scale))
+    made = []
+    for rows in groups.values():
+        where, models, every, scales = zip(*rows, strict=True)
+        obs = jax.tree.map(lambda *x: np.stack(x), *every)
+        scale = Scale(*(np.asarray([getattr(s, n) for s in scales]) for n in ("origin", "size", "t0", "span")))
+        made.append(Stack(np.asarray(where), models[0], obs, scale))
+    return made

@@ -1,0 +1,126 @@
+"""The work of a fleet's fit: chunks of runs of like length, in memory or in a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._check import InputError
+from .._progress import progress_bar
+from .._random import as_seed
+from ..data import Fleet, Run, write_run
+from ..data._chunks import Store
+from ..dynamics import LawSpec
+from ..inference import Likelihood
+from ..inference._fit import precision_finding
+from ..inference._model import prepare
+from ..inference._series import single
+from ..inference.engines import as_engine
+from ._collect import collected, plan_of
+from ._columns import FLEET_FILE, FLEET_FIT, Columns, StoredColumns, as_frame, stacked
+from ._describe import describe_fleet, describe_law, describe_prior
+from ._each import Request, fit_alone
+from ._result import FleetFit
+
+CHUNK = 1024
+TRIED = 32  # runs that are looked at to tell a request that no run can meet
+
+
+def fit_fleet(
+    fleet: Fleet, law: LawSpec, *, key: Any, engine: Any, prior: Mapping[str, Any] | None,
+    likelihood: Likelihood | None, series: str | None, route: str, draws: int,
+    out: str | os.PathLike[str] | None, chunk: int | None, progress: bool | None,
+) -> FleetFit:  # fmt: skip
+    """See `fit`."""
+    began = time.perf_counter()
+    settings = as_engine(engine)
+    for name, value in (("draws", draws), ("chunk", CHUNK if chunk is None else chunk)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name}={value!r}: give a positive whole number.")
+    kept = min(draws, getattr(settings, "chains", 1) * settings.draws)
+    asked = Request(law, as_seed(key), settings, kept, prior, likelihood, series, route)
+    _check(fleet, asked)
+    more = precision_finding()
+    per = CHUNK if chunk is None else chunk
+    manifest = _manifest(fleet, asked, per)
+    plan = plan_of(fleet, per)
+    store = None if out is None else _begin(out, manifest, fleet)
+    columns: Columns | StoredColumns = Columns(len(fleet)) if store is None else StoredColumns(store, plan)
+    todo = [i for i in range(len(plan)) if store is None or not store.has(i)]
+    with progress_bar(sum(len(plan[i]) for i in todo), "fit", progress) as bar:
+        for i in todo:
+            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, bar)
+            if isinstance(columns, StoredColumns):
+                columns.store.write(i, as_frame(piece, [fleet.runs[k].name for k in plan[i]]))
+            else:
+                columns.put(plan[i], piece)
+    stated = {"law": law, "series": series, "prior": prior, "likelihood": likelihood, "route": route}
+    return collected(fleet, stated, columns, manifest, more, time.perf_counter() - began)
+
+
+def _fit_chunk(runs: Sequence[Run], asked: Request, bar: Any) -> dict[str, np.ndarray]:
+    """Columns of some runs of one padded length."""
+    records = []
+    for run in runs:
+        records.append(fit_alone(run, asked))
+        bar.update()
+    return stacked(records)
+
+
+def _check(fleet: Fleet, asked: Request) -> None:
+    """Refuse at once what would be wrong for every run: an unknown route, a prior of another law."""
+    said = set()
+    for i in np.unique(np.linspace(0, len(fleet) - 1, TRIED).astype(int)):
+        run, law = fleet.runs[i], asked.law
+        try:
+            if asked.series is not None:
+                run, law = single(run, law, asked.series)
+            prepare(run, law, prior=asked.prior, likelihood=asked.likelihood, route=asked.route)
+        except InputError as error:
+            if repr(run.name) not in str(error):  # else it is this run's own fault
+                said.add(str(error))
+        else:
+            return
+    if len(said) == 1:
+        raise InputError(said.pop())
+
+
+def _manifest(fleet: Fleet, asked: Request, per: int) -> dict[str, Any]:
+    """What a folder says of itself; `spec` is all that the numbers depend on."""
+    seed, settings = asked.seed, asked.engine
+    spec = {
+        "fleet": describe_fleet(fleet),
+        "law": describe_law(asked.law),
+        "prior": {name: describe_prior(x) for name, x in (asked.prior or {}).items()},
+        "likelihood": dataclasses.asdict(asked.likelihood or Likelihood()),
+        "series": asked.series,
+        "route": asked.route,
+        "engine": {"name": settings.name, **dataclasses.asdict(settings)},
+        "key": [int(x) for x in (*np.atleast_1d(np.asarray(seed.entropy, object)), *seed.spawn_key)],
+        "draws": asked.draws,
+        "chunk": per,
+        "precision": str(jnp.zeros(()).dtype),
+    }
+    packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax", "polars")
+    return {
+        "spec": spec,
+        "versions": {p: importlib.metadata.version(p) for p in packages},
+        "law": repr(asked.law),
+        "left_out": dict(fleet.left_out),
+        "chunks": [len(where) for where in plan_of(fleet, per)],
+    }
+
+
+def _begin(out: str | os.PathLike[str], manifest: Mapping[str, Any], fleet: Fleet) -> Store:
+    """The store, with the fleet in it."""
+    store = Store.begin(out, manifest, FLEET_FIT)
+    if not (store.folder / FLEET_FILE).exists():
+        write_run(fleet, store.folder / FLEET_FILE)
+    return store
