@@ -13,9 +13,10 @@ from ..inference._data_findings import data_findings
 from ..inference._diagnostics import summarise
 from ..inference._model import prepare
 from ..inference._posterior import revisit
+from ..inference._result import Asked
 from ..inference._series import single
 from ..inference._sites import is_noise
-from ..inference.engines import ALL_ENGINES
+from ..inference.engines import ALL_ENGINES, Auto
 from ._each import FIGURES
 from ._status import NO_NUMBERS
 
@@ -35,9 +36,10 @@ def one(fitted: FleetFit, i: int) -> Fit:
             f"the folder does not say how to make {fitted.provenance['law']} and its priors again. Give them: "
             "gd.read_fleet_fit(folder, law=..., prior=...)."
         )
+    fitted_law = law
     if series is not None:
-        run, law = single(run, law, series)
-    model, obs, scale = prepare(run, law, prior=fitted.prior, likelihood=fitted.likelihood, route=fitted.route)
+        run, fitted_law = single(run, law, series)
+    model, obs, scale = prepare(run, fitted_law, prior=fitted.prior, likelihood=fitted.likelihood, route=fitted.route)
     row = fitted.columns.row(i, list(fitted.draws))
     kept = {name: row[name][None] for name in fitted.draws if name in row and _has(name, row[name])}
     made = revisit(model, kept, obs, scale, SEED)
@@ -66,6 +68,7 @@ def one(fitted: FleetFit, i: int) -> Fit:
         observations=obs,
         scale=scale,
         series=series,
+        asked=Asked(law, Auto(), fitted.prior, fitted.likelihood, series, fitted.route, 0),
     )
 
 
