@@ -73,7 +73,7 @@ def _fit_chunk(runs: Sequence[Run], asked: Request, bar: Any) -> dict[str, np.nd
     for where, piece in fit_together(runs, asked, bar.update):
         every.put(where, piece)
     for i in np.flatnonzero(every.get("status", NOT_COMPUTED) == NOT_COMPUTED):
-        every.put(np.asarray([i]), record(fit_alone(runs[i], asked)))
+        every.put(np.asarray([i]), record(fit_alone(runs[int(i)], asked)))
         bar.update()
     return every.piece()
 
