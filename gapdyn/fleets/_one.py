@@ -11,9 +11,9 @@ from .._check import InputError
 from ..inference import Fit
 from ..inference._data_findings import data_findings
 from ..inference._diagnostics import summarise
-from ..inference._model import prepare
+from ..inference._fit import pose
 from ..inference._posterior import revisit
-from ..inference._series import single
+from ..inference._result import Asked
 from ..inference._sites import is_noise
 from ..inference.engines import ALL_ENGINES
 from ._each import FIGURES
@@ -35,9 +35,10 @@ def one(fitted: FleetFit, i: int) -> Fit:
             f"the folder does not say how to make {fitted.provenance['law']} and its priors again. Give them: "
             "gd.read_fleet_fit(folder, law=..., prior=...)."
         )
-    if series is not None:
-        run, law = single(run, law, series)
-    model, obs, scale = prepare(run, law, prior=fitted.prior, likelihood=fitted.likelihood, route=fitted.route)
+    settings = dict(fitted.provenance["engine"])
+    engine = ALL_ENGINES[settings.pop("name")](**settings)
+    asked = Asked(law, engine, fitted.prior, fitted.likelihood, series, fitted.route, 0)
+    run, model, obs, scale = pose(run, asked)
     row = fitted.columns.row(i, list(fitted.draws))
     kept = {name: row[name][None] for name in fitted.draws if name in row and _has(name, row[name])}
     made = revisit(model, kept, obs, scale, SEED)
@@ -65,6 +66,7 @@ def one(fitted: FleetFit, i: int) -> Fit:
         model=model,
         observations=obs,
         scale=scale,
+        asked=asked,
         series=series,
     )
 

@@ -54,6 +54,7 @@ def test_a_row_is_the_fit_of_its_run(verified):
     kept = verified["short"]
     assert {f.code for f in kept.findings} == {f.code for f in alone.findings} - {"engine"}
     assert kept.summary["rho"].mean == alone.summary["rho"].mean
+    assert kept.update(run, key=0) is kept
     assert gd.ceiling(kept).summary()["u_s"]["q50"] == pytest.approx(alone.summary["u_s_inf"].q50, abs=0.05)
 
 
