@@ -162,6 +162,18 @@ def table(result: dict[str, Any]) -> str:
                 f"| {NAMES[method]} | {last['runs']:,} | {_short(plain)} | {_short(last['per_s'])} | {_short(share)} "
                 f"| {covers:.1%} | {last['nan'] / last['runs']:.1%} |"
             )
+    lines += ["", "| | width, of that of long NUTS: median (1st to 99th percentile) | mean off, sds | figures |",
+              "|---|---|---|---|"]  # fmt: skip
+    for method in ("gapdyn", "curve_fit"):
+        f = result["accuracy"][method]
+        width, off = f["ratio"], f["off"]
+        lines.append(
+            f"| {NAMES[method]} | {width['median']:.3f} ({width['p01']:.2f} to {width['p99']:.2f}) "
+            f"| {off['median']:.2f} ({off['p01']:.2f} to {off['p99']:.2f}) | {width['count']} |"
+        )
+    covered = result["calibration"]["coverage"]
+    lines += ["", f"| {' | '.join(covered)} |", "|---" * len(covered) + "|",
+              f"| {' | '.join(format(c['of_all'], '.1%') for c in covered.values())} |"]  # fmt: skip
     for kind, methods in result["laws"].items():
         lines += ["", f"| {kind} | fits/s | covers | no figure |", "|---|---|---|---|"]
         for method, f in methods.items():

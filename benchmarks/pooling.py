@@ -3,10 +3,12 @@
 Families of 8, 20 and 40 runs with 16 checkpoints or fewer. In a family that shares, runs scatter about one law (rates
 by 30%, ceilings by 0.15 where runs fall by about 1). Half are seen whole, a quarter for 0.5 to 1.5 time constants, a
 quarter hardly at all (4 to 6 checkpoints in a tenth to a third of one). Where nothing is shared, every parameter of
-every run comes from the wide default prior by itself. The error is that of the ceiling's median; "alone" is each run by
-itself in the fleet's scale and with the same priors, "single" is `gapdyn.inference.fit` in the run's own scale.
+every run comes from the wide default prior by itself: that of pooled fits, which has one for the ceiling, or that of
+single fits, which has one for gap_inf. The error is that of the ceiling's median; "alone" is each run by itself in the
+fleet's scale and with the prior of pooled fits (where nothing is shared, the one that made the runs), "single" is
+`gapdyn.inference.fit` in the run's own scale.
 
-`python benchmarks/pooling.py [--families N] [--seed S] [--quick]`
+`python benchmarks/pooling.py [--families N] [--seed S] [--kinds K ...] [--quick]`
 """
 
 from __future__ import annotations
@@ -42,12 +44,12 @@ def sigmoid(x: float) -> float:
 def sharing(random: np.random.Generator) -> Any:
     """Draws the laws of one family's runs."""
     rate, rho = np.log(random.uniform(2, 4) / SPAN), random.uniform(-1.5, 0)
-    start, gap, ceiling = 2.0, random.uniform(0.5, 0.9), random.uniform(0.7, 1.2)
+    start, gap, end = 2.0, random.uniform(0.5, 0.9), random.uniform(0.7, 1.2)
 
     def one() -> dict[str, float]:
         u_s0 = random.normal(start, 0.15)
         return {"rate": float(np.exp(random.normal(rate, 0.3))), "rho": sigmoid(random.normal(rho, 0.4)), "u_s0": u_s0,
-                "u_v0": u_s0 - random.normal(gap, 0.1), "u_s_inf": random.normal(ceiling, 0.15)}  # fmt: skip
+                "u_v0": u_s0 - random.normal(gap, 0.1), "u_s_inf": random.normal(end, 0.15)}  # fmt: skip
 
     return one
 
@@ -63,7 +65,18 @@ def nothing_shared(random: np.random.Generator) -> Any:
     return one
 
 
-KINDS = {"shared": sharing, "nothing shared": nothing_shared}
+def other_prior(random: np.random.Generator) -> Any:
+    """Draws laws from the default priors of a single fit, in which gap_inf has one and the ceiling follows."""
+
+    def one() -> dict[str, float]:
+        rate = float(np.exp(random.normal(np.log(1.5), 1.25))) / SPAN
+        levels = {"u_s0": random.normal(0, 1), "u_v0": random.normal(-0.5, 1), "gap_inf": random.normal(0, 1)}
+        return {"rate": rate, "rho": random.uniform(0, 0.9), **levels}  # beyond that ceilings leave all bounds
+
+    return one
+
+
+KINDS = {"shared": sharing, "nothing shared": nothing_shared, "nothing shared, gap_inf": other_prior}
 
 
 def times(kind: int, rate: float, random: np.random.Generator) -> np.ndarray:
@@ -73,6 +86,10 @@ def times(kind: int, rate: float, random: np.random.Generator) -> np.ndarray:
     if kind == 3:
         return np.linspace(0, min(random.uniform(0.1, 0.33) / rate, SPAN), int(random.integers(4, 7)))
     return np.linspace(0, SPAN, CHECKPOINTS)
+
+
+def ceiling(numbers: dict[str, float]) -> float:
+    return float(gd.limits(gd.laws.shared_rate(**numbers)).u_s_inf)
 
 
 def family(kind: str, count: int, seed: int) -> tuple[gd.Fleet, np.ndarray, np.ndarray]:
@@ -85,8 +102,8 @@ def family(kind: str, count: int, seed: int) -> tuple[gd.Fleet, np.ndarray, np.n
         noise = float(np.exp(random.normal(np.log(0.02), 0.3)))
         law = gd.laws.shared_rate(**numbers)
         runs.append(gd.simulate(law, ts, noise=noise, key=int(random.integers(1 << 30)), name=f"run {i}"))
-        truth.append(numbers["u_s_inf"])
-    return gd.Fleet(runs), np.array(truth), np.array([one()["u_s_inf"] for _ in range(UNSEEN)])
+        truth.append(ceiling(numbers))
+    return gd.Fleet(runs), np.array(truth), np.array([ceiling(one()) for _ in range(UNSEEN)])
 
 
 def inside(ends: np.ndarray, truth: Any) -> list[bool]:
@@ -170,13 +187,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--families", type=int, default=FULL, help="of each kind")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--quick", action="store_true", help="one small family of each kind; nothing is stored")
     options = parser.parse_args()
     sizes = (8,) if options.quick else SIZES
     count = 1 if options.quick else options.families
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", os.environ.get("GAPDYN_CACHE", cache))
-        raw: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+        raw: dict[str, list[dict[str, Any]]] = {kind: [] for kind in options.kinds}
         for i in range(count):
             for kind, studies in raw.items():
                 studies.append(study(kind, sizes[i % len(sizes)], options.seed + i))

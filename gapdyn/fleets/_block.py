@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..inference._model import Observations
+from ..inference._posterior import follows
 from ._marginal import General
 from ._rounds import (
     BROAD,
@@ -15,6 +17,7 @@ from ._rounds import (
     NARROW,
     WIDTH,
     Mixture,
+    base,
     climbed,
     log_density,
     parts,
@@ -27,30 +30,47 @@ CAP = 30.0  # largest weight while adapting, in means
 FLATTENED = 0.7  # power of the weights that the second proposal is fitted to
 COMPONENTS, REFINEMENTS, FITTED = 8, 8, 512  # of the mixtures of a better sample; points that they are fitted to
 DEFENSIVE = 0.2
+LAST = "last"
 
 
 class Base(NamedTuple):
-    """Numbers that all runs share: z (n, size), e (n, extra), stretch (n,)."""
+    """Numbers that all runs share: z (n, size), e (n, extra), chance (n, 2), stretch (n,)."""
 
     z: Any
     e: Any
+    chance: Any
     stretch: Any
+
+    @classmethod
+    def of(cls, density: General, count: int, seed: np.random.SeedSequence) -> Base:
+        """Of so many points of one density."""
+        z, more, stretch = base(count, density.size, density.extra + 2, seed)
+        return cls(z, more[:, :-2], more[:, -2:], stretch)
 
 
 class Sample(NamedTuple):
-    """Weighted points of a run: x (n, size), log weights (n,), the sites of each point: name -> (n,)."""
+    """Weighted points of a run: x (n, size), log weights (n,), all numbers of each point, name -> (n,), and u_s by the
+    law at the last checkpoint, as `LAST`.
+    """
 
     x: Any
     log_weight: Any
     sites: dict[str, Any]
 
 
-def _evaluated(density: General, obs: Observations, x: Any, e: Any) -> tuple[Any, dict[str, Any]]:
-    def one(x: Any, e: Any) -> Any:
-        value, sites = density.both([x[i] for i in range(density.size)], [e[i] for i in range(density.extra)], obs)
-        return value, density.model.complete(sites, obs)
+def _evaluated(density: General, obs: Observations, x: Any, base: Base) -> tuple[Any, dict[str, Any]]:
+    model = density.model
 
-    return jax.vmap(one)(x, e)
+    def one(x: Any, e: Any, chance: Any) -> Any:
+        value, sites = density.both([x[i] for i in range(density.size)], [e[i] for i in range(density.extra)], obs)
+        values = model.complete(sites, obs)
+        if model.has_common_errors:
+            values, _, last = follows(model, values, obs, chance)
+        else:
+            last = model.solve_at(values, obs.ts[-1:], obs, model.route).u_s[0]
+        return value, {**values, LAST: last}
+
+    return jax.vmap(one)(x, base.e, base.chance)
 
 
 def first(density: General, obs: Observations, tries: Any, early: Base, late: Base) -> Sample:
@@ -60,13 +80,13 @@ def first(density: General, obs: Observations, tries: Any, early: Base, late: Ba
     near = Mixture(jnp.asarray([0.5, 0.25, 0.25]), jnp.stack([mode, mode, centre]),
                    jnp.stack([NARROW**0.5 * root, BROAD**0.5 * root, WIDTH * eye]))  # fmt: skip
     x = proposed(near, early.z, early.stretch)
-    value, sites = _evaluated(density, obs, x, early.e)
+    value, sites = _evaluated(density, obs, x, early)
     mean, covariance = weighted_moments(x, FLATTENED * (value - log_density(near, x)), CAP)
     around = rooted(covariance)
     seen = Mixture(jnp.asarray([0.65, 0.2, 0.15]), jnp.stack([mean, mode, mean]),
                    jnp.stack([KEPT**0.5 * around, NARROW**0.5 * root, 2 * around + 1e-3 * eye]))  # fmt: skip
     more = proposed(seen, late.z, late.stretch)
-    more_value, more_sites = _evaluated(density, obs, more, late.e)
+    more_value, more_sites = _evaluated(density, obs, more, late)
     every = jnp.concatenate([x, more])
     n, m = len(x), len(more)
     mixed = jnp.logaddexp(
@@ -76,7 +96,7 @@ def first(density: General, obs: Observations, tries: Any, early: Base, late: Ba
     return Sample(every, log_weight, {k: jnp.concatenate([sites[k], more_sites[k]]) for k in sites})
 
 
-def better(density: General, obs: Observations, best: Any, x: Any, base: Base) -> Sample:
+def better(density: General, obs: Observations, best: Any, x: Any, many: Base) -> Sample:
     """A sample of one run from a mixture fitted to equally weighted points x (n, size), and about the mode uphill of
     the `best` point (size,).
     """
@@ -111,6 +131,6 @@ def better(density: General, obs: Observations, best: Any, x: Any, base: Base) -
             ]
         ),
     )
-    points = proposed(mixture, base.z, base.stretch)
-    value, sites = _evaluated(density, obs, points, base.e)
+    points = proposed(mixture, many.z, many.stretch)
+    value, sites = _evaluated(density, obs, points, many)
     return Sample(points, value - log_density(mixture, points), sites)

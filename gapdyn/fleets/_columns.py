@@ -120,12 +120,9 @@ def as_piece(frame: pl.DataFrame) -> dict[str, np.ndarray]:
             if c.name != "run"}  # fmt: skip
 
 
-def stacked(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Columns of runs from one record each; a record may lack some."""
-    every = Columns(len(records))
-    for i, record in enumerate(records):
-        every.put(np.asarray([i]), {n: _texts([x]) if n in TEXT else np.asarray(x)[None] for n, x in record.items()})
-    return every.piece()
+def record(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The columns of one run, from its values."""
+    return {n: _texts([x]) if n in TEXT else np.asarray(x)[None] for n, x in values.items()}
 
 
 def _texts(texts: Sequence[str]) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..inference._model import Observations
 from ..inference._sites import SITES
 from ..inference.engines._exploring import COVERED, LARGEST
 from ..inference.engines._pareto import smooth_all
-from ._block import FITTED, Base, Sample, better, first
+from ._block import FITTED, LAST, Base, Sample, better, first
 from ._marginal import General, marginal
 from ._prepare import Stack, stacks
 from ._rounds import base
@@ -36,26 +36,32 @@ ROUNDS = 8  # better samples, at most
 FLAT = 3  # of them that are fitted to flattened weights
 SPREAD = 1.2  # sd of the points that starts are looked for among
 FOR_FIGURES = 512  # equally weighted draws behind quantiles
+LOOKED = ("u_s0", "u_s_inf", "offset_s", "offset_v")
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
 
 
 class Drawn(NamedTuple):
     """Posteriors of those runs that were verified.
 
-    at : (runs,), positions in what was given.
+    at, law : (runs,), positions in what was given, and their law.
     draws : parameter -> (runs, draws), in each run's units.
     figures : parameter -> figure (mean, sd, q05, q50, q95) -> (runs,), of all weighted points that have it.
     share : parameter -> (runs,), probability that it is a number (there may be no limit).
     pareto_k, effective, log_evidence : (runs,).
+    looked, last : more draws of what findings ask for, parameter -> (runs, n), and u_s by the law at the last
+        checkpoint (runs, n).
     """
 
     at: np.ndarray
+    law: LawSpec
     draws: dict[str, np.ndarray]
     figures: dict[str, dict[str, np.ndarray]]
     share: dict[str, np.ndarray]
     pareto_k: np.ndarray
     effective: np.ndarray
     log_evidence: np.ndarray
+    looked: dict[str, np.ndarray]
+    last: np.ndarray
 
 
 def sample_fleet(
@@ -73,7 +79,7 @@ def sample_fleet(
     made = []
     for stack in stacks(runs, law, prior=prior, likelihood=likelihood, route=route)[0]:
         density = marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
-        if density.size > MOST or stack.model.likelihood.noise != "gaussian" or stack.obs.ts.dtype != np.float64:
+        if density.size > MOST or stack.model.wanders or stack.obs.ts.dtype != np.float64:
             continue
         words = np.asarray([zlib.crc32(runs[i].name.encode()) for i in stack.at], np.uint64)
         made += _sampled(stack, density, seed, words, draws, tell)
@@ -84,10 +90,9 @@ def _sampled(
     stack: Stack, density: General, seed: np.random.SeedSequence, words: np.ndarray, draws: int,
     tell: Callable[[int], Any],
 ) -> list[Drawn]:  # fmt: skip
-    size, extra = density.size, density.extra
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
-    tries = SPREAD * base(TRIES, size, 0, seeds[0])[0]
-    early, late, many = (Base(*base(n, size, extra, s)) for n, s in zip((EARLY, LATE, MANY), seeds[1:], strict=True))
+    tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
+    early, late, many = (Base.of(density, n, s) for n, s in zip((EARLY, LATE, MANY), seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
         sample = _begun(density, _block(stack.obs, rows, BLOCK), tries, early, late)
@@ -197,16 +202,23 @@ def _drawn(
     many = _picked(weight, max(FOR_FIGURES, draws), words[kept])
     few = _taken(many, np.linspace(0, many.shape[1] - 1, draws).astype(int)[None])
     few = _taken(few, np.argsort(_numbers(words[kept] + np.uint64(1), draws), 1))
-    figures, share, out = {}, {}, {}
-    for name in (n for n in SITES if n in sample.sites):
+    figures, share, out, looked = {}, {}, {}, {}
+    lacking = [f"offset_{x}" for i, x in enumerate("sv") if not np.any(stack.obs.se[..., i] > 0)]
+    for name in (n for n in SITES if n in sample.sites and n not in lacking):
         x = np.asarray(sample.sites[name])[kept]
         out[name] = scale.from_standard(name, _taken(x, few))
-        standard, share[name] = _figures(x, weight, _taken(x, many))
+        at = _taken(x, many)
+        standard, share[name] = _figures(x, weight, at)
+        if name in LOOKED:
+            looked[name] = scale.from_standard(name, at)
         figures[name] = {k: scale.from_standard(name, v[:, None])[:, 0] for k, v in standard.items() if k != "sd"}
         figures[name]["sd"] = standard["sd"] * np.ravel(scale.factors(name)[1])
     top = np.max(log_weight[kept], 1, initial=-np.inf)
     evidence = top + np.log(np.mean(np.exp(log_weight[kept] - top[:, None]), 1))
-    return Drawn(stack.at[rows[kept]], out, figures, share, k[kept], worth[kept], evidence)
+    last = scale.from_standard("u_s0", _taken(np.asarray(sample.sites[LAST])[kept], many))
+    return Drawn(
+        stack.at[rows[kept]], stack.model.law, out, figures, share, k[kept], worth[kept], evidence, looked, last
+    )
 
 
 def _taken(x: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from ..inference._model import Model, Observations, constrain
 from ..inference._small import lower_inverse, lower_root
 from ..inference._target import GivenRest, target
 from ..inference.engines import Target
-from ..inference.engines._scores import SUFFIX, correction
+from ..inference.engines._scores import SUFFIX, correction, to_score
 
 STARTS = 2  # of Newton's method
 _ONE_SHAPE = {(LinearPotential, ConstantResponse), (PowerPotential, ConstantResponse)}
@@ -116,19 +116,10 @@ class OneShape(General):
         return jnp.stack(rows)
 
     def _inverse(self, i: int, value: Any, obs: Observations) -> Any:
-        """The unconstrained number of a site's value, by halving: transforms are increasing."""
-
-        def halve(_: Any, ends: Any) -> Any:
-            low, high = ends
-            middle = (low + high) / 2
-            x = [jnp.zeros(())] * self.size
-            x[i] = middle
-            name = self.target.rest[i][0].removesuffix(SUFFIX)
-            below = self._known(x, obs)[name] < value
-            return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-        low, high = jax.lax.fori_loop(0, 30, halve, (jnp.full((), -8.0), jnp.full((), 8.0)))
-        return (low + high) / 2
+        """The unconstrained number of a site's value."""
+        name = self.target.rest[i][0]
+        prior: Any = obs.priors[name.removesuffix(SUFFIX)].distribution
+        return to_score(prior, value) if name.endswith(SUFFIX) else biject_to(prior.support).inv(value)
 
     @property
     def _level(self) -> str:

@@ -20,7 +20,7 @@ from ..inference._posterior import Completed
 from ..inference.engines import NUTS, as_engine
 from ..inference.engines._passes import Pass, sample_with_care
 from ._labels import covariate, labels
-from ._pooled_data import Prepared, prepare_pool
+from ._pooled_data import Prepared, check_poolable, prepare_pool
 from ._pooled_draws import completed, drawn, in_units
 from ._pooled_findings import pool_findings
 from ._pooled_model import target
@@ -88,8 +88,9 @@ def fit_pooled(
         raise InputError(
             f"engine {settings.name!r} does not sample a pooled fleet, which has more numbers than it can. Use 'nuts'."
         )
+    check_poolable(fleet, law)
     k_alone, k_start, k_sample = split(as_seed(key), 3)
-    told = labels(fleet, groups) if isinstance(fleet, Fleet) else []
+    told = labels(fleet, groups)
     members = {name: [label[i] for label in told] for i, name in enumerate(groups)}
     numbers = {name: covariate(fleet, name) for name in covariates}
     prepared = prepare_pool(fleet, law, members, numbers, prior, likelihood, route)

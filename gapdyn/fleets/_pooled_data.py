@@ -1,4 +1,8 @@
-"""From a fleet to what its hierarchical model is made of: one scale, one law, priors, observations side by side."""
+"""From a fleet to what its hierarchical model is made of: one scale, one law, priors, observations side by side.
+
+A run of which nothing is known has about the prior that it has alone: the typical run has half of its variance, what
+runs differ by the other half.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,10 @@ from ..dynamics import LawSpec
 from ..inference import Likelihood, Model, prepare
 from ..inference._held import Held
 from ..inference._model import Observations
-from ..inference._prior import choose_priors, default_prior, is_real
+from ..inference._prior import Seen, choose_priors, default_prior, is_real
 from ..inference._scale import Scale
 from ..inference._sites import is_noise
+from ..inference._table import Table
 from ..inference._target import linear_sites
 from ._pooled_model import Pool, PooledModel
 
@@ -28,6 +33,7 @@ SEEN = 0.5  # share of the longest span from which a run counts as seen when the
 LIMITS = ("u_s_inf", "u_v_inf")
 CEILING = (-0.5, 1.0)  # mean below the start, and sd, of the typical ceiling in sizes
 LOGISTIC = 1.8  # sd of a uniform number's logit
+HALF = 0.5**0.5  # of a default prior's variance one half is the typical run's, the other half what runs differ by
 UNIT = 1.0  # width of what has no other: a factor of e, or a size
 TRANSIENT = 1e-9  # of the level: what a fleet's runs must move by
 
@@ -72,10 +78,10 @@ def prepare_pool(
     likelihood: Likelihood | None,
     route: str = "auto",
 ) -> Prepared:
-    """The hierarchical model of a fleet, centred throughout."""
-    _check(fleet, law)
+    """The hierarchical model of a fleet that can be pooled, centred throughout."""
     runs = fleet.runs
     scales = fleet_scales(runs)
+    asked = {*law.given, *(prior or {})}
     law = pooled_law(law, scales[0], runs, prior or {})
     length = max(map(len, runs))
     each = [
@@ -85,7 +91,8 @@ def prepare_pool(
     models = _as_one([m for m, *_ in each])
     noise = models[0].noise_sites
     own_law = [m.law for m in models]
-    given = [choose_priors(r, w, noise, prior, s) for r, w, s in zip(runs, own_law, scales, strict=True)]
+    seen = [Seen.of_one(Table.of([r]), s) for r, s in zip(runs, scales, strict=True)]
+    given = [choose_priors(x, w, noise, prior, s) for x, w, s in zip(seen, own_law, scales, strict=True)]
     priors = {n: _middle([p[n] for p in given]) for n in given[0]}
     held = {n: Held(p) for n, p in priors.items()}
     observations = tuple(o._replace(priors=held) for _, o, _ in each)
@@ -110,18 +117,21 @@ def prepare_pool(
         groups=tuple((g, len(m)) for g, m in labels.items()),
         covariates=tuple(stated),
     )
-    widths = jnp.asarray([width(n, default_prior(n, runs[0], scales[0])) for n in pooled], float)
+    defaults = [n for n in pooled if n not in asked]
+    widths = HALF * jnp.asarray([width(n, default_prior(n, seen[0])) for n in pooled], float)
     centring = jnp.ones((len(model.sampled), len(fleet)))
     of_members = tuple(jnp.ones((len(model.explained), len(m))) for m in labels.values())
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *bare)
     indicators = tuple(
         jnp.asarray(np.arange(len(m))[:, None] == row, float) for m, row in zip(labels.values(), codes, strict=True)
     )
-    pool = Pool(stacked, held, widths, indicators, jnp.asarray(table, float), centring, of_members)
+    of_typical = {n: Held(_of_typical(p)) if n in defaults else held[n] for n, p in priors.items()}
+    pool = Pool(stacked, of_typical, widths, indicators, jnp.asarray(table, float), centring, of_members)
     return Prepared(fleet, law, models, scales, observations, model, pool, labels, codes, stated)
 
 
-def _check(fleet: Any, law: Any) -> None:
+def check_poolable(fleet: Any, law: Any) -> None:
+    """That a fleet and a law can be pooled: two runs or more, of one clock and unit, and no curve."""
     if not isinstance(fleet, Fleet):
         raise InputError(f"pooling needs a Fleet, got {type(fleet).__name__}. Write gd.Fleet([run, ...]).")
     if not isinstance(law, LawSpec):
@@ -148,7 +158,7 @@ def fleet_scales(runs: Sequence[Run]) -> tuple[Scale, ...]:
 
     The size is the median of those runs that were seen for half of the longest span, or what the starts scatter by.
     """
-    own = [Scale.of(run) for run in runs if run.measured]
+    own = [Scale.of(Table.of([run]))[0] for run in runs if run.measured]
     if len(own) < len(runs):
         lacking = [run.name for run in runs if not run.measured]
         raise InputError(f"the runs {listing(lacking)} measure neither u_s nor u_v. Leave them out of the fleet.")
@@ -171,9 +181,7 @@ def pooled_law(law: LawSpec, scale: Scale, runs: Sequence[Run], prior: Mapping[s
     wanted = {"u_s_inf" if n == "gap_inf" else n for n in names}
     if all(wanted != set(c.names) for c in law.family):
         return law
-    starts = [
-        float(np.asarray(default_prior("u_s0", r, s).mean)) for r, s in zip(runs, fleet_scales(runs), strict=True)
-    ]
+    starts = [Seen.of_one(Table.of([r]), s).u_s0 for r, s in zip(runs, fleet_scales(runs), strict=True)]
     below, sd = CEILING
     ceiling = dist.Normal(scale.from_standard("u_s_inf", np.median(starts) + below), sd * scale.size)
     chosen = {n: ceiling for n in wanted - set(law.given) if n in LIMITS}
@@ -205,6 +213,13 @@ def _as_one(models: list[Model]) -> tuple[Model, ...]:
 def _middle(priors: Sequence[dist.Distribution]) -> dist.Distribution:
     """Priors of one kind, one for each run, as one: their numbers' medians."""
     return jax.tree.map(lambda *x: np.median(np.asarray(x), axis=0), *[Held(p) for p in priors]).distribution
+
+
+def _of_typical(prior: dist.Distribution) -> dist.Distribution:
+    """The typical run's share of a run's default prior; of what is neither normal nor log-normal all of it."""
+    if isinstance(prior, dist.Normal | dist.LogNormal):
+        return type(prior)(prior.loc, HALF * prior.scale)
+    return prior
 
 
 def _check_alike(runs: Sequence[Run], observations: Sequence[Observations]) -> None:

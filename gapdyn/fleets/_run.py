@@ -24,10 +24,12 @@ from ..inference._model import prepare
 from ..inference._series import single
 from ..inference.engines import as_engine
 from ._collect import collected, plan_of
-from ._columns import FLEET_FILE, FLEET_FIT, Columns, StoredColumns, as_frame, stacked
+from ._columns import FLEET_FILE, FLEET_FIT, Columns, StoredColumns, as_frame, record
 from ._describe import describe_fleet, describe_law, describe_prior
 from ._each import Request, fit_alone
+from ._many import fit_together
 from ._result import FleetFit
+from ._status import NOT_COMPUTED
 
 CHUNK = 1024
 TRIED = 32  # runs that are looked at to tell a request that no run can meet
@@ -66,12 +68,14 @@ def fit_fleet(
 
 
 def _fit_chunk(runs: Sequence[Run], asked: Request, bar: Any) -> dict[str, np.ndarray]:
-    """Columns of some runs of one padded length."""
-    records = []
-    for run in runs:
-        records.append(fit_alone(run, asked))
+    """Columns of some runs of about one length: many at once, and one by one those that this could not verify."""
+    every = Columns(len(runs))
+    for where, piece in fit_together(runs, asked, bar.update):
+        every.put(where, piece)
+    for i in np.flatnonzero(every.get("status", NOT_COMPUTED) == NOT_COMPUTED):
+        every.put(np.asarray([i]), record(fit_alone(runs[i], asked)))
         bar.update()
-    return stacked(records)
+    return every.piece()
 
 
 def _check(fleet: Fleet, asked: Request) -> None:

@@ -234,8 +234,7 @@ def prepare(
             "does not go with it. Use noise='gaussian'."
         )
     noise_sites = _noise_sites(run, likelihood, wandering)
-    seen = Seen(*(float(x[0]) for x in Seen.of(table, scales)))
-    priors = choose_priors(seen, law, noise_sites, prior, scale)
+    priors = choose_priors(Seen.of_one(table, scale), law, noise_sites, prior, scale)
     centred = _can_centre(law, priors)
     arrays = {name: jnp.asarray(x[0]) for name, x in measured(table, scales).items()}
     held = {k: Held(v) for k, v in priors.items()}

@@ -46,6 +46,11 @@ class Seen(NamedTuple):
         both = np.concatenate([runs.se_s, runs.se_v], 1)
         return cls(*filled, *(_noise_scale(se, scale) for se in (both, runs.se_s, runs.se_v)))
 
+    @classmethod
+    def of_one(cls, run: Table, scale: Scale) -> Seen:
+        """Numbers instead of arrays (1,), of a table of one run."""
+        return cls(*(float(x[0]) for x in cls.of(run, scale.one)))
+
 
 def _noise_scale(se: np.ndarray, scale: Scale) -> np.ndarray:
     """Excess noise is what the stated errors leave over, so where they are stated it starts small beside them."""

@@ -62,7 +62,7 @@ class Fit(AbstractResult):
     seconds : phase -> wall-clock seconds.
     proposal : what weighted draws were proposed by, for a fit that starts from this one.
     series : the one column that a curve was fitted to (`data` then has it in the place of u_s); None: u_s and u_v.
-    asked : what the fit was asked for, of which updates make the same.
+    asked : what the fit was asked for, as updates are too; None: it is one of a pooled fleet.
     base : what fits of more checkpoints of the run are weighted from, see `update`; None: they are fitted afresh.
     """
 
@@ -79,10 +79,10 @@ class Fit(AbstractResult):
     model: Model = dataclasses.field(repr=False)
     observations: Observations = dataclasses.field(repr=False)
     scale: Scale = dataclasses.field(repr=False)
-    asked: Asked = dataclasses.field(repr=False)
     series: str | None = None
     quality: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     proposal: Any = dataclasses.field(default=None, repr=False)
+    asked: Asked | None = dataclasses.field(default=None, repr=False)
     base: Base | None = dataclasses.field(default=None, repr=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -158,7 +158,8 @@ class Fit(AbstractResult):
         Raises
         ------
         InputError
-            Another run: fewer checkpoints, another clock or unit, a first checkpoint that differs.
+            Another run: fewer checkpoints, another clock or unit, a first checkpoint that differs. A fit of a pooled
+            fleet, to which the other runs belong.
         """
         from ._update import update
 

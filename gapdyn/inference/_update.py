@@ -33,6 +33,8 @@ def update(old: Fit, run: Run, *, key: Any, progress: bool | None = None) -> Fit
     began, seed, asked = time.perf_counter(), as_seed(key), old.asked
     if not isinstance(run, Run):
         raise InputError(f"update: {type(run).__name__} is not a Run. {REMEDY}")
+    if asked is None:
+        raise InputError(f"run {run.name!r} is one of a pooled fleet, which the other runs inform: fit them all again.")
     posed = pose(run, asked)
     _check_continued(old.data, posed.run, old.series)
     if len(run) == len(old.data):
@@ -79,7 +81,7 @@ class _Points(NamedTuple):
 def _weighted(base: Base | None, posed: Posed, random: np.random.Generator) -> tuple[_Points | None, str]:
     """The points of a base as those of a longer run's posterior, and what speaks against them."""
     if base is None:
-        return None, "The fit has no draws that could be weighted (they were doubtful, or approximate)"
+        return None, "No points of the fit can be weighted (they are doubtful, approximate, or were not kept)"
     aim = base.aim(posed.model, posed.obs)
     if [n for n, _ in aim.target.rest] != base.names:
         return None, "The longer run has other parameters"

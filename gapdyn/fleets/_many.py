@@ -1,0 +1,65 @@
+"""Runs fitted together by the fleet's engine: their columns, as single fits would give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._check import InputError
+from ..data import Run
+from ..inference._data_findings import data_findings
+from ..inference._series import single
+from ._each import FIGURES, Request
+from ._engine import Drawn, sample_fleet
+from ._status import RunStatus, as_bits
+
+ENGINE = "quadrature"
+
+
+def fit_together(
+    runs: Sequence[Run], asked: Request, tell: Callable[[int], Any]
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Places (n,) and columns of those runs whose posteriors the engine vouches for; nothing of the others."""
+    if asked.engine.name not in ("auto", ENGINE):
+        return
+    law, posed, places = asked.law, [], []
+    for i, run in enumerate(runs):
+        if asked.series is not None:
+            try:
+                run, law = single(run, asked.law, asked.series)
+            except InputError:
+                continue
+        posed.append(run)
+        places.append(i)
+    where = np.asarray(places, int)
+    for drawn in sample_fleet(
+        posed, law, seed=asked.seed, draws=asked.draws, prior=asked.prior, likelihood=asked.likelihood,
+        route=asked.route, tell=tell,
+    ):  # fmt: skip
+        if len(drawn.at):
+            yield where[drawn.at], _columns(drawn, posed, asked.series)
+
+
+def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str, np.ndarray]:
+    found = []
+    for row, i in enumerate(drawn.at):
+        looked = {name: x[row] for name, x in drawn.looked.items()}
+        found.append(data_findings(runs[i], drawn.law, looked, drawn.last[row], series))
+    wide = [next((f.text for f in each if f.code == "short_run"), "") for each in found]
+    status = [int(RunStatus.WIDE if text else RunStatus.TRUSTED) for text in wide]
+    out: dict[str, np.ndarray] = {
+        "status": np.asarray(status),
+        "reason": np.asarray(wide, object),
+        "engine": np.full(len(found), ENGINE, object),
+        "findings": np.asarray([as_bits(each) for each in found]),
+        "pareto_k": drawn.pareto_k,
+        "effective": drawn.effective,
+        "log_evidence": drawn.log_evidence,
+    }
+    if "u_s_inf" in drawn.share:
+        out["p_limit"] = drawn.share["u_s_inf"]
+    for name, figures in drawn.figures.items():
+        out |= {f"{name}_{figure}": figures[figure] for figure in FIGURES}
+    return out | drawn.draws
