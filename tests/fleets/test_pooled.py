@@ -48,6 +48,8 @@ def test_every_run_has_its_fit_with_all_that_a_fit_has(pooled):
     assert set(fit.draws) == set(alone.draws)
     assert fit.log_lik.shape == (2, 150, 12)
     assert fit.provenance["pooling"] == "partial"
+    with pytest.raises(gd.InputError, match="one of a pooled fleet"):
+        fit.update(fit.data, key=0)
     limit = gd.ceiling(fit).summary()["u_s"]
     assert limit["q05"] < limit["q50"] < limit["q95"]
     assert {"posterior", "sample_stats", "log_likelihood"} <= set(fit.to_arviz().children)
