@@ -25,9 +25,9 @@ def describe_fleet(fleet: Fleet) -> dict[str, Any]:
         extra = sorted(run.extra)
         made.update(repr((run.name, run.clock, run.unit, len(run), dict(run.labels), extra)).encode())
         for name in ("t", *SERIES_NAMES):
-            made.update(memoryview(getattr(run, name)))
+            made.update(getattr(run, name).data)
         for name in extra:
-            made.update(memoryview(run.extra[name]))
+            made.update(run.extra[name].data)
     return {"runs": len(fleet), "sha256": made.hexdigest()}
 
 

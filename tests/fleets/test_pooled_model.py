@@ -94,8 +94,12 @@ def test_groups_and_covariates_move_what_they_should():
     sites["effect_by_model"] = sites["effect_by_model"].at[0, 1].add(1.0)  # the rate of model b
     moved = np.asarray(p.model.population(sites, p.pool).loc - before)
     expected = np.zeros_like(moved)
-    expected[0, 1] = sites["scatter_by_model"][0]
+    expected[0, 1] = 1.0  # members are centred: what they share is itself a number
     np.testing.assert_allclose(moved, expected, atol=1e-12)
+    pool = p.pool._replace(member_centring=tuple(0 * x for x in p.pool.member_centring))
+    otherwise = p.model.population(dict(a_point(p, 1)), pool).loc
+    moved = np.asarray(p.model.population(sites, pool).loc - otherwise)
+    np.testing.assert_allclose(moved, expected * sites["scatter_by_model"][0], atol=1e-12)
     z = np.asarray(p.pool.covariates)[:, 0]
     np.testing.assert_allclose([z.mean(), z.std()], [0, 1], atol=1e-12)
     sites["slope"] = sites["slope"].at[2, 0].add(0.1)  # of the ceiling
