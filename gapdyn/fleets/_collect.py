@@ -15,10 +15,10 @@ from ..data import Fleet, read_fleet
 from ..data._chunks import Store
 from ..dynamics import LawSpec
 from ..inference import Likelihood
-from ..inference._padding import padded_length
 from ._columns import FLEET_FILE, FLEET_FIT, Columns, Draws, StoredColumns
 from ._describe import describe_law, describe_prior, law_of, prior_of
 from ._each import FIGURES
+from ._prepare import widths
 from ._result import FleetFit, FleetSummary
 from ._status import NOT_COMPUTED, RunStatus, findings
 
@@ -27,9 +27,9 @@ PLAIN = ("status", "reason", "engine", "findings", *NUMBERS)
 
 
 def plan_of(fleet: Fleet, per: int) -> list[np.ndarray]:
-    """The runs of each chunk, by their places in the fleet: of one padded length, in the fleet's order."""
-    lengths = np.asarray([padded_length(len(run)) for run in fleet])
-    groups = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+    """The runs of each chunk, by their places in the fleet: of one width (see `widths`), in the fleet's order."""
+    wide = widths([len(run) for run in fleet])
+    groups = [np.flatnonzero(wide == width) for width in np.unique(wide)]
     return [group[i : i + per] for group in groups for i in range(0, len(group), per)]
 
 

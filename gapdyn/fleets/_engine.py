@@ -73,11 +73,15 @@ def sample_fleet(
     prior: Mapping[str, Any] | None = None,
     likelihood: Likelihood | None = None,
     route: str = "auto",
+    length: int = 0,
     tell: Callable[[int], Any] = lambda count: None,
 ) -> list[Drawn]:
-    """Posteriors of the runs that can be verified; `tell` is told how many runs more are done."""
+    """Posteriors of the runs that can be verified; `tell` is told how many runs more are done.
+
+    Chunks of a fleet that are given one `length`, of its longest run, share their compiled programs.
+    """
     made = []
-    for stack in stacks(runs, law, prior=prior, likelihood=likelihood, route=route)[0]:
+    for stack in stacks(runs, law, prior=prior, likelihood=likelihood, route=route, length=length)[0]:
         density = marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
         if density.size > MOST or stack.model.wanders or stack.obs.ts.dtype != np.float64:
             continue

@@ -19,9 +19,12 @@ ENGINE = "quadrature"
 
 
 def fit_together(
-    runs: Sequence[Run], asked: Request, tell: Callable[[int], Any]
+    runs: Sequence[Run], asked: Request, length: int, tell: Callable[[int], Any]
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """Places (n,) and columns of those runs whose posteriors the engine vouches for; nothing of the others."""
+    """Places (n,) and columns of those runs whose posteriors the engine vouches for; nothing of the others.
+
+    They are padded to `length` checkpoints.
+    """
     if asked.engine.name not in ("auto", ENGINE):
         return
     law, posed, places = asked.law, [], []
@@ -36,7 +39,7 @@ def fit_together(
     where = np.asarray(places, int)
     for drawn in sample_fleet(
         posed, law, seed=asked.seed, draws=asked.draws, prior=asked.prior, likelihood=asked.likelihood,
-        route=asked.route, tell=tell,
+        route=asked.route, length=length, tell=tell,
     ):  # fmt: skip
         if len(drawn.at):
             yield where[drawn.at], _columns(drawn, posed, asked.series)

@@ -58,13 +58,14 @@ def stacks(
     prior: Mapping[str, Any] | None = None,
     likelihood: Likelihood | None = None,
     route: str = "auto",
+    length: int = 0,
 ) -> tuple[list[Stack], dict[int, str]]:
-    """The runs as stacks, and position -> why a run cannot be fitted."""
+    """The runs as stacks, as wide as `length` checkpoints at least, and position -> why a run cannot be fitted."""
     made: list[Stack] = []
     declined: dict[int, str] = {}
     settings: dict[str, Any] = {"prior": prior, "likelihood": likelihood, "route": route}
     one_by_one = law.forcing is not None or law.from_run is not None
-    for width, group in _alike(runs):
+    for width, group in _alike(runs, length):
         at = np.asarray(group)
         table = Table.of([runs[i] for i in group], width)
         still = _still(table)
@@ -80,18 +81,24 @@ def stacks(
     return made, declined
 
 
-def _alike(runs: Sequence[Run]) -> Iterator[tuple[int, list[int]]]:
-    """Positions of runs with the same columns and about as many checkpoints, and a length for them."""
+def widths(lengths: Sequence[int]) -> np.ndarray:
+    """How many checkpoints each run is padded to, (runs,): few widths, none many times as wide as a run of it."""
+    every = np.asarray(lengths)
+    wide = np.zeros(len(every), int)
+    while (left := wide == 0).any():
+        width = padded_length(int(every[left].max()))
+        wide[left & (ROOM * np.maximum(every, LEAST) >= width)] = width
+    return wide
+
+
+def _alike(runs: Sequence[Run], length: int) -> Iterator[tuple[int, list[int]]]:
+    """Positions of runs with the same columns and about as many checkpoints, and a width for them."""
     kinds: dict[Any, list[int]] = defaultdict(list)
-    for i, run in enumerate(runs):
-        kinds[tuple(bool(np.isfinite(getattr(run, n)).any()) for n in ("u_s", "u_v", "se_s", "se_v"))].append(i)
-    for members in kinds.values():
-        left = sorted(members, key=lambda i: -len(runs[i]))
-        while left:
-            width = padded_length(len(runs[left[0]]))
-            fits = [i for i in left if ROOM * max(len(runs[i]), LEAST) >= width]
-            yield width, sorted(fits)
-            left = left[len(fits) :]
+    for i, (run, width) in enumerate(zip(runs, widths([len(run) for run in runs]), strict=True)):
+        columns = tuple(bool(np.isfinite(getattr(run, n)).any()) for n in ("u_s", "u_v", "se_s", "se_v"))
+        kinds[max(int(width), length), columns].append(i)
+    for (width, _), members in kinds.items():
+        yield width, members
 
 
 def _still(table: Table) -> np.ndarray:

@@ -28,6 +28,7 @@ from ._columns import FLEET_FILE, FLEET_FIT, Columns, StoredColumns, as_frame, r
 from ._describe import describe_fleet, describe_law, describe_prior
 from ._each import Request, fit_alone
 from ._many import fit_together
+from ._prepare import widths
 from ._result import FleetFit
 from ._status import NOT_COMPUTED
 
@@ -56,9 +57,10 @@ def fit_fleet(
     store = None if out is None else _begin(out, manifest, fleet)
     columns: Columns | StoredColumns = Columns(len(fleet)) if store is None else StoredColumns(store, plan)
     todo = [i for i in range(len(plan)) if store is None or not store.has(i)]
+    wide = widths([len(run) for run in fleet])
     with progress_bar(sum(len(plan[i]) for i in todo), "fit", progress) as bar:
         for i in todo:
-            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, bar)
+            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, int(wide[plan[i][0]]), bar)
             if isinstance(columns, StoredColumns):
                 columns.store.write(i, as_frame(piece, [fleet.runs[k].name for k in plan[i]]))
             else:
@@ -67,10 +69,10 @@ def fit_fleet(
     return collected(fleet, stated, columns, manifest, more, time.perf_counter() - began)
 
 
-def _fit_chunk(runs: Sequence[Run], asked: Request, bar: Any) -> dict[str, np.ndarray]:
+def _fit_chunk(runs: Sequence[Run], asked: Request, width: int, bar: Any) -> dict[str, np.ndarray]:
     """Columns of some runs of about one length: many at once, and one by one those that this could not verify."""
     every = Columns(len(runs))
-    for where, piece in fit_together(runs, asked, bar.update):
+    for where, piece in fit_together(runs, asked, width, bar.update):
         every.put(where, piece)
     for i in np.flatnonzero(every.get("status", NOT_COMPUTED) == NOT_COMPUTED):
         every.put(np.asarray([i]), record(fit_alone(runs[int(i)], asked)))
