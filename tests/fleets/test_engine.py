@@ -75,17 +75,16 @@ def test_runs_that_cannot_be_fitted_say_why():
 
 
 @pytest.mark.parametrize(
-    "law",
+    ("law", "excess"),
     [
-        gd.laws.shared_rate(),
-        gd.laws.power_potential(),
-        gd.laws.shared_rate(rho=dist.Beta(2, 3), u_s_inf=dist.Normal(1.0, 1.0)),
-        gd.laws.shared_rate(u_v_inf=dist.Normal(1.0, 1.0)),
-        gd.laws.shared_rate(alpha=dist.LogNormal(0, 1)),
+        (gd.laws.shared_rate(), "separate"),
+        (gd.laws.power_potential(), "shared"),
+        (gd.laws.shared_rate(rho=dist.Beta(2, 3), u_s_inf=dist.Normal(1.0, 1.0)), "shared"),
+        (gd.laws.shared_rate(u_v_inf=dist.Normal(1.0, 1.0)), "shared"),
+        (gd.laws.shared_rate(alpha=dist.LogNormal(0, 1)), "shared"),
     ],
     ids=["rate", "power", "u_s_inf", "u_v_inf", "alpha"],
 )
-@pytest.mark.parametrize("excess", ["shared", "separate"])
 def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
     (stack,), _ = stacks(runs(12), law, likelihood=gd.Likelihood(excess=excess))
     density = marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
