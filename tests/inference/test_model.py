@@ -177,7 +177,8 @@ from gapdyn.inference._target import target
 from gapdyn.inference.engines import _blackjax
 model, obs, _ = prepare(gd.datasets.learning(), gd.laws.shared_rate())
 aim = target(model, obs)
-start = _blackjax._start(aim, (obs,), 0.9, 2, 0)
+first = _blackjax.Start(_blackjax._random_start(aim, (obs,), 2, 0), _blackjax._first_variances(aim))
+start = _blackjax._begin(first, 0.9)
 keys, plan = jax.random.split(jax.random.key(0), 2), _blackjax._schedule(20, 80)[:2]
 text = _blackjax._advance.jitted.lower(aim, 0.9, start, keys, plan, (obs,)).as_text()
 print(hashlib.sha256(text.encode()).hexdigest())
