@@ -20,7 +20,7 @@ import gapdyn as gd
 
 HERE = Path(__file__).resolve().parent
 JOB = [sys.executable, str(HERE / "fleet_job.py")]
-CHUNKS = 11
+CHUNKS = 10
 
 
 def contents(folder: Path) -> dict[str, bytes]:
