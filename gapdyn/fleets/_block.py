@@ -10,6 +10,7 @@ import numpy as np
 
 from ..inference._model import Observations
 from ..inference._posterior import follows
+from ..inference.engines._mixture import NU, PRIOR
 from ._marginal import General
 from ._rounds import (
     BROAD,
@@ -110,11 +111,11 @@ def better(density: General, obs: Observations, best: Any, x: Any, many: Base) -
     def refine(_: Any, mixture: Mixture) -> Mixture:
         log_part, square = parts(mixture, x)
         share = jax.nn.softmax(log_part, 0) / len(x)
-        pull = share * (5.0 + size) / (5.0 + square)
+        pull = share * (NU + size) / (NU + square)
         means = pull @ x / jnp.sum(pull, 1)[:, None]
         apart = x[None] - means[:, None]
         scatter = jnp.einsum("kn,kni,knj->kij", pull, apart, apart)
-        held = 20.0 / len(x)
+        held = PRIOR / len(x)
         total = jnp.sum(share, 1)
         covariance = (scatter + 0.5 * held * whole) / (total + held)[:, None, None]
         weight = total + held / COMPONENTS

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from .._compile import quick_jit
+from .._random import split
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Likelihood
@@ -94,23 +95,27 @@ def _sampled(
     stack: Stack, density: General, seed: np.random.SeedSequence, words: np.ndarray, draws: int,
     tell: Callable[[int], Any],
 ) -> list[Drawn]:  # fmt: skip
-    seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
+    seeds = split(seed, 4)
+    own = words ^ np.uint64(seed.generate_state(1, np.uint64)[0])
     tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
     early, late, many = (Base.of(density, n, s) for n, s in zip((EARLY, LATE, MANY), seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
         sample = _begun(density, _block(stack.obs, rows, BLOCK), tries, early, late)
-        return _judged(stack, rows, sample, words, seed, draws)
+        return _judged(stack, rows, sample, own[rows], draws)
 
-    made, left, seen = [], [], []
-    for rows, found in _in_threads(begin, len(stack), BLOCK):
-        drawn, bad, x, log_weight = found
-        made.append(drawn)
-        tell(len(drawn.at))
-        left.append(rows[bad])
-        seen.append((x[bad], log_weight[bad]))
-    rows = np.concatenate(left)
-    x, log_weight = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    made: list[Drawn] = []
+
+    def gathered(work: Callable[[np.ndarray], Any], rows: np.ndarray, block: int) -> tuple[np.ndarray, ...]:
+        """What is verified joins `made`; the rows that are not, their points and weights."""
+        left = []
+        for where, (drawn, bad, x, log_weight) in _in_threads(work, len(rows), block):
+            made.append(drawn)
+            tell(len(drawn.at))
+            left.append((rows[where][bad], x[bad], log_weight[bad]))
+        return tuple(np.concatenate(parts) for parts in zip(*left, strict=True))
+
+    rows, x, log_weight = gathered(begin, np.arange(len(stack)), BLOCK)
     for i in range(ROUNDS):
         if not len(rows):
             break
@@ -119,16 +124,9 @@ def _sampled(
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted) -> tuple[Any, ...]:
             pad = np.resize(where, FEW)
             sample = _bettered(density, _block(stack.obs, rows[where], FEW), best[pad], fitted[pad], many)
-            return _judged(stack, rows[where], sample, words, seed, draws)
+            return _judged(stack, rows[where], sample, own[rows[where]], draws)
 
-        left, seen = [], []
-        for where, (drawn, bad, x, log_weight) in _in_threads(go_on, len(rows), FEW):
-            made.append(drawn)
-            tell(len(drawn.at))
-            left.append(rows[where][bad])
-            seen.append((x[bad], log_weight[bad]))
-        rows = np.concatenate(left)
-        x, log_weight = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+        rows, x, log_weight = gathered(go_on, rows, FEW)
     return made
 
 
@@ -184,7 +182,7 @@ def _numbers(words: np.ndarray, count: int) -> np.ndarray:
 
 
 def _judged(
-    stack: Stack, rows: np.ndarray, sample: Sample, words: np.ndarray, seed: np.random.SeedSequence, draws: int
+    stack: Stack, rows: np.ndarray, sample: Sample, words: np.ndarray, draws: int
 ) -> tuple[Drawn, np.ndarray, np.ndarray, np.ndarray]:
     """What is verified, which of the rows are not, and their points and weights."""
     count = len(rows)
@@ -192,8 +190,7 @@ def _judged(
     weight, k = smooth_all(log_weight)
     worth = 1 / np.sum(weight**2, 1)
     good = (k < COVERED) & (worth >= ENOUGH)
-    own = words[rows] ^ np.uint64(seed.generate_state(1, np.uint64)[0])
-    drawn = _drawn(stack, rows, sample, log_weight, weight, k, worth, own, draws, np.flatnonzero(good))
+    drawn = _drawn(stack, rows, sample, log_weight, weight, k, worth, words, draws, np.flatnonzero(good))
     return drawn, ~good, np.asarray(sample.x)[:count], log_weight
 
 
@@ -201,7 +198,7 @@ def _drawn(
     stack: Stack, rows: np.ndarray, sample: Sample, log_weight: np.ndarray, weight: np.ndarray, k: np.ndarray,
     worth: np.ndarray, words: np.ndarray, draws: int, kept: np.ndarray,
 ) -> Drawn:  # fmt: skip
-    scale = stack[rows[kept]].scale.column
+    scale = stack.scale.rows(rows[kept]).column
     weight = weight[kept]
     many = _picked(weight, max(FOR_FIGURES, draws), words[kept])
     few = _taken(many, np.linspace(0, many.shape[1] - 1, draws).astype(int)[None])

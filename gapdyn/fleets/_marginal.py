@@ -20,12 +20,13 @@ from ..dynamics import GapLaw
 from ..dynamics._exact import exact_flow
 from ..dynamics._potential import LinearPotential, PowerPotential
 from ..dynamics._response import ConstantResponse
+from ..inference._base import coordinate
 from ..inference._likelihood import FLOOR
 from ..inference._model import Model, Observations, constrain
 from ..inference._small import lower_inverse, lower_root
 from ..inference._target import GivenRest, target
 from ..inference.engines import Target
-from ..inference.engines._scores import SUFFIX, correction, to_score
+from ..inference.engines._scores import SUFFIX, correction
 
 STARTS = 2  # of Newton's method
 _ONE_SHAPE = {(LinearPotential, ConstantResponse), (PowerPotential, ConstantResponse)}
@@ -119,7 +120,7 @@ class OneShape(General):
         """The unconstrained number of a site's value."""
         name = self.target.rest[i][0]
         prior: Any = obs.priors[name.removesuffix(SUFFIX)].distribution
-        return to_score(prior, value) if name.endswith(SUFFIX) else biject_to(prior.support).inv(value)
+        return coordinate(prior, value, name.endswith(SUFFIX))
 
     @property
     def _level(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
 import jax
@@ -43,12 +44,6 @@ class Stack(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.at)
-
-    def __getitem__(self, rows: Any) -> Stack:
-        """Some of the runs."""
-        obs = jax.tree.map(lambda x: x[rows], self.obs)
-        parts = (np.asarray(x)[rows] for x in (self.scale.origin, self.scale.size, self.scale.t0, self.scale.span))
-        return Stack(self.at[rows], self.model, obs, Scale(*parts))
 
 
 def stacks(
@@ -119,7 +114,6 @@ def _stack(runs: Sequence[Run], at: np.ndarray, law: LawSpec, table: Table, sett
     """A stack of runs that differ in their numbers alone: those of all are made at once."""
     model, one, _ = prepare(runs[at[0]], law, **settings, length=table.real.shape[1])
     scale = Scale.of(table)
-    parts = (scale.origin, scale.size, scale.t0, scale.span)
 
     def priors(seen: Seen, scale: Any) -> dict[str, Held]:
         chosen = choose_priors(seen, model.law, model.noise_sites, settings["prior"], Scale(*scale))
@@ -131,7 +125,7 @@ def _stack(runs: Sequence[Run], at: np.ndarray, law: LawSpec, table: Table, sett
     }
     spread = jax.tree.map(lambda x: np.broadcast_to(x, at.shape), numbers)
     obs = Observations(
-        **measured(table, scale), priors=jax.vmap(priors)(Seen.of(table, scale), parts), fixed=spread["fixed"],
+        **measured(table, scale), priors=jax.vmap(priors)(Seen.of(table, scale), astuple(scale)), fixed=spread["fixed"],
         constants=spread["constants"],
     )  # fmt: skip
     assert jax.tree.structure(obs) == jax.tree.structure(one)
@@ -154,6 +148,6 @@ def _collected(
     for rows in groups.values():
         where, models, every, scales = zip(*rows, strict=True)
         obs = jax.tree.map(lambda *x: np.stack(x), *every)
-        scale = Scale(*(np.asarray([getattr(s, n) for s in scales]) for n in ("origin", "size", "t0", "span")))
+        scale = Scale(*np.transpose([astuple(s) for s in scales]))
         made.append(Stack(np.asarray(where), models[0], obs, scale))
     return made

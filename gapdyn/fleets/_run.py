@@ -52,8 +52,8 @@ def fit_fleet(
     _check(fleet, asked)
     more = precision_finding()
     per = CHUNK if chunk is None else chunk
-    manifest = _manifest(fleet, asked, per, describe_fleet(fleet) if out is not None else {})
     plan = plan_of(fleet, per)
+    manifest = _manifest(fleet, asked, per, plan, describe_fleet(fleet) if out is not None else {})
     store = None if out is None else _begin(out, manifest, fleet)
     columns: Columns | StoredColumns = Columns(len(fleet)) if store is None else StoredColumns(store, plan)
     todo = [i for i in range(len(plan)) if store is None or not store.has(i)]
@@ -98,7 +98,9 @@ def _check(fleet: Fleet, asked: Request) -> None:
         raise InputError(said.pop())
 
 
-def _manifest(fleet: Fleet, asked: Request, per: int, described: Mapping[str, Any]) -> dict[str, Any]:
+def _manifest(
+    fleet: Fleet, asked: Request, per: int, plan: Sequence[np.ndarray], described: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a folder says of itself; `spec` is all that the numbers depend on, in memory without what was measured."""
     seed, settings = asked.seed, asked.engine
     spec = {
@@ -120,7 +122,7 @@ def _manifest(fleet: Fleet, asked: Request, per: int, described: Mapping[str, An
         "versions": {p: importlib.metadata.version(p) for p in packages},
         "law": repr(asked.law),
         "left_out": dict(fleet.left_out),
-        "chunks": [len(where) for where in plan_of(fleet, per)],
+        "chunks": [len(where) for where in plan],
     }
 
 

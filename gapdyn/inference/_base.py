@@ -128,7 +128,7 @@ def _moved(names: tuple[str, ...], own: Any, theirs: Any, lines: Any, x: Any) ->
             value = x[:, i] if own[i] is None else _value(own[i].distribution, x[:, i], name.endswith(SUFFIX))
             value = lines[i, 0] + lines[i, 1] * value
             back = theirs[i]
-            parts.append(value if back is None else _coordinate(back.distribution, value, name.endswith(SUFFIX)))
+            parts.append(value if back is None else coordinate(back.distribution, value, name.endswith(SUFFIX)))
         return jnp.stack(parts, -1)
 
     there, slope = jax.jvp(move, (x,), (jnp.ones_like(x),))  # each coordinate hangs on itself alone
@@ -139,5 +139,6 @@ def _value(prior: Any, x: Any, score: bool) -> Any:
     return from_score(prior, x) if score else biject_to(prior.support)(x)
 
 
-def _coordinate(prior: Any, value: Any, score: bool) -> Any:
+def coordinate(prior: Any, value: Any, score: bool) -> Any:
+    """The unconstrained number of a value, or its normal score."""
     return to_score(prior, value) if score else biject_to(prior.support).inv(value)

@@ -41,17 +41,21 @@ class Scale:
 
     def __getitem__(self, run: int) -> Scale:
         """That of one of many runs."""
-        return Scale(*(float(getattr(self, f.name)[run]) for f in dataclasses.fields(self)))
+        return Scale(*(float(x[run]) for x in dataclasses.astuple(self)))
+
+    def rows(self, which: np.ndarray) -> Scale:
+        """Those of some of many runs."""
+        return Scale(*(x[which] for x in dataclasses.astuple(self)))
 
     @property
     def one(self) -> Scale:
         """That of a single run as arrays (1,)."""
-        return Scale(*(np.asarray([getattr(self, f.name)], np.float64) for f in dataclasses.fields(self)))
+        return Scale(*(np.asarray([x], np.float64) for x in dataclasses.astuple(self)))
 
     @property
     def column(self) -> Scale:
         """That of many runs for arrays with the runs along the first of two axes."""
-        return Scale(*(getattr(self, f.name)[:, None] for f in dataclasses.fields(self)))
+        return Scale(*(x[:, None] for x in dataclasses.astuple(self)))
 
     def factors(self, name: str) -> tuple[float, float]:
         """(loc, scale) of `name`: value = loc + scale * standard value."""
