@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
@@ -143,10 +144,15 @@ class Run:
         """u_s - u_v, shape (n,); NaN where either is missing."""
         return self.u_s - self.u_v
 
-    @property
+    @functools.cached_property
     def measured(self) -> tuple[str, ...]:
         """Which of "u_s" and "u_v" have any value."""
         return tuple(name for name in ("u_s", "u_v") if np.any(np.isfinite(getattr(self, name))))
+
+    @functools.cached_property
+    def stated(self) -> tuple[str, ...]:
+        """Which of "se_s" and "se_v" have any value."""
+        return tuple(name for name in ("se_s", "se_v") if np.any(np.isfinite(getattr(self, name))))
 
     @property
     def labels(self) -> Mapping[str, str]:

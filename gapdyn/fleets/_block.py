@@ -11,6 +11,7 @@ import numpy as np
 from ..inference._model import Observations
 from ..inference._posterior import follows
 from ..inference.engines._mixture import NU, PRIOR
+from ._judged import LAST
 from ._marginal import General
 from ._rounds import (
     BROAD,
@@ -31,7 +32,6 @@ CAP = 30.0  # largest weight while adapting, in means
 FLATTENED = 0.7  # power of the weights that the second proposal is fitted to
 COMPONENTS, REFINEMENTS, FITTED = 8, 8, 512  # of the mixtures of a better sample; points that they are fitted to
 DEFENSIVE = 0.2
-LAST = "last"
 
 
 class Base(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import InputError
 from ..data import Run
-from ..inference._data_findings import data_findings
+from ..inference._data_findings import Ends, data_findings
 from ..inference._series import single
 from ._each import FIGURES, Request
 from ._engine import Drawn, sample_fleet
@@ -19,11 +19,11 @@ ENGINE = "quadrature"
 
 
 def fit_together(
-    runs: Sequence[Run], asked: Request, length: int, tell: Callable[[int], Any]
+    runs: Sequence[Run], asked: Request, length: int, many: int, tell: Callable[[int], Any]
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Places (n,) and columns of those runs whose posteriors the engine vouches for; nothing of the others.
 
-    They are padded to `length` checkpoints.
+    They are padded to `length` checkpoints; `many` is how many runs the whole fleet has.
     """
     if asked.engine.name not in ("auto", ENGINE):
         return
@@ -39,17 +39,19 @@ def fit_together(
     where = np.asarray(places, int)
     for drawn in sample_fleet(
         posed, law, seed=asked.seed, draws=asked.draws, prior=asked.prior, likelihood=asked.likelihood,
-        route=asked.route, length=length, tell=tell,
+        route=asked.route, length=length, many=many, tell=tell,
     ):  # fmt: skip
         if len(drawn.at):
             yield where[drawn.at], _columns(drawn, posed, asked.series)
 
 
 def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str, np.ndarray]:
+    ends = Ends.of(drawn.looked, drawn.last)
+    offsets = {x: drawn.looked[f"offset_{x}"].mean(1) for x in "sv" if f"offset_{x}" in drawn.looked}
     found = []
     for row, i in enumerate(drawn.at):
-        looked = {name: x[row] for name, x in drawn.looked.items()}
-        found.append(data_findings(runs[i], drawn.law, looked, drawn.last[row], series))
+        own = {x: float(mean[row]) for x, mean in offsets.items()}
+        found.append(data_findings(runs[i], drawn.law, ends and ends.row(row), own, series))
     wide = [next((f.text for f in each if f.code == "short_run"), "") for each in found]
     status = [int(RunStatus.WIDE if text else RunStatus.TRUSTED) for text in wide]
     out: dict[str, np.ndarray] = {

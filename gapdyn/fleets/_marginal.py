@@ -1,6 +1,6 @@
 """The density of a run's few numbers that are left when its levels are integrated out, and the levels given them.
 
-`General` takes it from the model as it stands. `OneShape` writes it out for laws whose two curves are one shape,
+`General` takes it from the model as it stands. `WrittenOut` writes it out for laws whose two curves are one shape,
 U_s = U_s0 - D s(t), U_v = U_v0 - rho D s(t), without stated standard errors: then a dozen sums over the checkpoints say
 all that the data say, at a small part of the cost. A test holds the two to each other.
 """
@@ -68,7 +68,7 @@ class General:
         return {name: x[i] for i, (name, _) in enumerate(self.target.rest)}
 
 
-class OneShape(General):
+class WrittenOut(General):
     """The same density of the laws in the table above, without stated standard errors."""
 
     def value(self, x: Sequence[Any], obs: Observations) -> Any:
@@ -228,7 +228,7 @@ class OneShape(General):
 def marginal(model: Model, obs: Observations) -> General:
     """The density of one run's numbers, written out where it can be; `obs` of any run with this model."""
     aim = target(model, obs)
-    return (OneShape if _has_one_shape(model, aim) else General)(model, aim)
+    return (WrittenOut if _has_one_shape(model, aim) else General)(model, aim)
 
 
 def _has_one_shape(model: Model, aim: Target) -> bool:

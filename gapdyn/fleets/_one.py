@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import InputError
 from ..inference import Fit
-from ..inference._data_findings import data_findings
+from ..inference._data_findings import findings_of_draws
 from ..inference._diagnostics import summarise
 from ..inference._fit import pose
 from ..inference._posterior import revisit
@@ -60,7 +60,7 @@ def one(fitted: FleetFit, i: int) -> Fit:
         stats={},
         quality={} if np.isnan(k) else {"pareto_k": np.asarray([k]), "effective": np.asarray([worth])},
         summary=summary,
-        findings=tuple(data_findings(run, model.law, flat, made.last[0], series)),
+        findings=tuple(findings_of_draws(run, model.law, flat, made.last[0], series)),
         provenance={**fitted.provenance, "run": run.name},
         seconds={},
         model=model,

@@ -13,7 +13,7 @@ from .._random import as_seed, split
 from ..data import Fleet
 from ..dynamics import LawSpec
 from ..inference import Fit, Likelihood
-from ..inference._data_findings import data_findings
+from ..inference._data_findings import findings_of_draws
 from ..inference._diagnostics import Summary, summarise
 from ..inference._fit import precision_finding, provenance
 from ..inference._posterior import Completed
@@ -154,7 +154,7 @@ def _fit_of(prepared: Prepared, i: int, done: Pass, about: dict[str, Any], secon
     """One run's share of a pooled posterior, as a fit of that run."""
     run, model, one = prepared.fleet.runs[i], prepared.models[i], done.completed.runs[i]
     flat = {k: v.reshape(-1) for k, v in one.draws.items()}
-    found = data_findings(run, model.law, flat, one.last.reshape(-1))
+    found = findings_of_draws(run, model.law, flat, one.last.reshape(-1))
     summary = {name: summarise(x) for name, x in one.draws.items() if not name.startswith("offset_")}
     return Fit(
         data=run,

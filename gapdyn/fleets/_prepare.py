@@ -90,8 +90,7 @@ def _alike(runs: Sequence[Run], length: int) -> Iterator[tuple[int, list[int]]]:
     """Positions of runs with the same columns and about as many checkpoints, and a width for them."""
     kinds: dict[Any, list[int]] = defaultdict(list)
     for i, (run, width) in enumerate(zip(runs, widths([len(run) for run in runs]), strict=True)):
-        columns = tuple(bool(np.isfinite(getattr(run, n)).any()) for n in ("u_s", "u_v", "se_s", "se_v"))
-        kinds[max(int(width), length), columns].append(i)
+        kinds[max(int(width), length), (run.measured, run.stated)].append(i)
     for (width, _), members in kinds.items():
         yield width, members
 

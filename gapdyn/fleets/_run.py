@@ -60,7 +60,7 @@ def fit_fleet(
     wide = widths([len(run) for run in fleet])
     with progress_bar(sum(len(plan[i]) for i in todo), "fit", progress) as bar:
         for i in todo:
-            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, int(wide[plan[i][0]]), bar)
+            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, int(wide[plan[i][0]]), len(fleet), bar)
             if isinstance(columns, StoredColumns):
                 columns.store.write(i, as_frame(piece, [fleet.runs[k].name for k in plan[i]]))
             else:
@@ -69,10 +69,10 @@ def fit_fleet(
     return collected(fleet, stated, columns, manifest, more, time.perf_counter() - began)
 
 
-def _fit_chunk(runs: Sequence[Run], asked: Request, width: int, bar: Any) -> dict[str, np.ndarray]:
-    """Columns of some runs of about one length: many at once, and one by one those that this could not verify."""
+def _fit_chunk(runs: Sequence[Run], asked: Request, width: int, many: int, bar: Any) -> dict[str, np.ndarray]:
+    """Columns of some of `many` runs, of about one length: together, and one by one those that were not verified so."""
     every = Columns(len(runs))
-    for where, piece in fit_together(runs, asked, width, bar.update):
+    for where, piece in fit_together(runs, asked, width, many, bar.update):
         every.put(where, piece)
     for i in np.flatnonzero(every.get("status", NOT_COMPUTED) == NOT_COMPUTED):
         every.put(np.asarray([i]), record(fit_alone(runs[int(i)], asked)))

@@ -19,7 +19,7 @@ from .._random import as_seed, split
 from ..data import Run
 from ..dynamics import LawSpec
 from ._base import Base
-from ._data_findings import data_findings
+from ._data_findings import findings_of_draws
 from ._diagnostics import summarise
 from ._likelihood import Likelihood
 from ._model import Model, Observations, prepare
@@ -132,7 +132,7 @@ def made(
     """The fit that a pass of an engine makes; `findings` are those on how it came about."""
     run, model, obs, scale = posed
     flat = {k: v.reshape(-1) for k, v in done.completed.draws.items()}
-    about_data = data_findings(run, model.law, flat, done.completed.last.reshape(-1), asked.series)
+    about_data = findings_of_draws(run, model.law, flat, done.completed.last.reshape(-1), asked.series)
     return Fit(
         data=run,
         law=model.law,

@@ -11,6 +11,8 @@ import numpy as np
 from .._compile import quick_jit
 from .._random import as_key, generator
 from ._model import Model, Observations, constrain, in_standard_units, known_offset
+from ._one_shape import OneShape
+from ._outright import followed
 from ._scale import Scale
 from ._sites import SITES
 
@@ -62,6 +64,10 @@ def complete(
     unconstrained or in standard units.
     """
     shape = np.shape(next(iter(z.values())))
+    one_shape = None if constrained else OneShape.of(model, obs)
+    if one_shape is not None:
+        found = followed(one_shape, {k: np.reshape(v, -1) for k, v in z.items()}, obs)
+        return _completed(found, shape, obs, scale)
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
     return _completed(_complete(model, constrained, flat, obs, _chance(model, shape, key)), shape, obs, scale)
 

@@ -10,7 +10,7 @@ import pytest
 
 import gapdyn as gd
 from gapdyn.fleets._engine import sample_fleet
-from gapdyn.fleets._marginal import General, OneShape, marginal
+from gapdyn.fleets._marginal import General, WrittenOut, marginal
 from gapdyn.fleets._prepare import stacks
 from gapdyn.inference import prepare
 from gapdyn.inference.engines._pareto import smooth, smooth_all
@@ -88,7 +88,7 @@ def test_runs_that_cannot_be_fitted_say_why():
 def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
     (stack,), _ = stacks(runs(12), law, likelihood=gd.Likelihood(excess=excess))
     density = marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
-    assert type(density) is OneShape
+    assert type(density) is WrittenOut
     general = General(density.model, density.target)
     random = np.random.default_rng(1)
     x = random.normal(size=(12, 20, density.size))

@@ -11,6 +11,7 @@ from ._numpyro_nuts import NumPyroNUTS as NumPyroNUTS
 from ._nuts import NUTS as NUTS
 from ._quadrature import Quadrature as Quadrature
 from ._result import Sampled as Sampled
+from ._result import Weighted as Weighted
 from ._sample import Posterior as Posterior
 from ._sample import sample as sample
 from ._svi import SVI as SVI

@@ -18,7 +18,7 @@ from .._diagnostics import ENOUGH
 from ._mixture import Mixture, factor_of, log_sum, systematic
 from ._pareto import smooth
 from ._result import Sampled
-from ._target import Collapsed
+from ._target import Collapsed, Target
 
 FEW, LESS, MANY = 1024, 2048, 6144  # points in a round: early ones, and later for few draws and for many
 PER_DRAW, UTMOST = 8, 32  # most points per draw that is kept
@@ -134,13 +134,34 @@ def explored(
     while pool.trusted and (count := pool.missing(wanted)) > 0:
         pool.add(mixture, max(count, FEW))
     picked = pool.picked(draws)
+    return _sampled(picked, engine, pool.x, pool.log_proposal, pool.log_weight, pool.k, pool.worth, mixture)
+
+
+def found_outright(target: Target, args: tuple[Any, ...], engine: Any, random: np.random.Generator) -> Sampled | None:
+    """Draws of a posterior that needs no search; None where they are not verified."""
+    draws = engine.chains * engine.draws
+    wanted = max(draws, ENOUGH)
+    for count in (2 * wanted, 8 * wanted):
+        found = target.outright(args, random, count)
+        log_weight = found.log_target - found.log_proposal
+        weight, k = smooth(log_weight)
+        worth = float(1 / np.sum(weight**2))
+        if k < COVERED and worth >= wanted:
+            picked = found.own[random.permutation(systematic(weight, draws, random))]
+            return _sampled(picked, engine, found.x, found.log_proposal, log_weight, k, worth)
+    return None
+
+
+def _sampled(
+    picked: Any, engine: Any, x: Any, log_proposal: Any, log_weight: Any, k: float, worth: float, proposal: Any = None
+) -> Sampled:
     quality = {
-        "pareto_k": np.asarray([pool.k]),
-        "effective": np.asarray([pool.worth]),
-        "log_evidence": np.asarray([np.logaddexp.reduce(pool.log_weight) - np.log(len(pool))]),
+        "pareto_k": np.asarray([k]),
+        "effective": np.asarray([worth]),
+        "log_evidence": np.asarray([np.logaddexp.reduce(log_weight) - np.log(len(x))]),
     }
     shape = (engine.chains, engine.draws, -1)
-    return Sampled(picked.reshape(shape), quality=quality, proposal=mixture, points=(pool.x, pool.log_proposal))
+    return Sampled(picked.reshape(shape), quality=quality, proposal=proposal, points=(x, log_proposal))
 
 
 def points(aim: Collapsed, mixture: Mixture, random: np.random.Generator, count: int) -> tuple[Any, Any, Any, Any]:

@@ -15,7 +15,7 @@ from ..._check import InputError
 from ..._progress import progress_bar
 from ..._random import generator
 from ._annealing import annealed
-from ._exploring import explored
+from ._exploring import explored, found_outright
 from ._result import Sampled
 from ._target import Target
 
@@ -47,6 +47,9 @@ class Quadrature:
                 "that is affine in them, with Gaussian errors and normal priors). Use engine='importance'."
             )
         began, random, aim = time.perf_counter(), generator(key), target.collapsed(args)
+        sampled = None if target.outright is None else found_outright(target, args, self, random)
+        if sampled is not None:
+            return dataclasses.replace(sampled, seconds={"sampling": time.perf_counter() - began})
         with progress_bar(1 + self.rounds, "quadrature", progress) as bar:
             mixture = start or annealed(aim, random, self.components)
             bar.update(1)

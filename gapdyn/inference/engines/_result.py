@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Weighted(NamedTuple):
+    """Points that a posterior was found at: x (n, rest), where proposals put them; the target's own vectors of them (n,
+    size); log densities (n,) of the rest, of the target and of what proposed them.
+    """
+
+    x: Any
+    own: Any
+    log_target: Any
+    log_proposal: Any
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import jax.scipy.special
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
-from jax.scipy.special import erf, erfinv, log_ndtr, ndtr, ndtri
+import scipy.special
 from numpyro import handlers
 from numpyro.distributions.transforms import AffineTransform
 from numpyro.infer.reparam import Reparam
@@ -23,38 +25,49 @@ from numpyro.infer.reparam import Reparam
 SUFFIX = "_normal_score"
 
 
-def _least(p: Any) -> Any:
-    return jnp.maximum(p, jnp.finfo(jnp.result_type(p)).tiny ** 0.5)  # its inverse has a finite square, its slope too
+class Maths(NamedTuple):
+    """Array functions and special functions: of JAX, or of NumPy and SciPy, which compile nothing."""
+
+    xp: Any
+    special: Any
 
 
-def _inside(p: Any) -> Any:
+JAX, NUMPY = Maths(jnp, jax.scipy.special), Maths(np, scipy.special)
+
+
+def _least(m: Maths, p: Any) -> Any:
+    return m.xp.maximum(p, jnp.finfo(jnp.result_type(p)).tiny ** 0.5)  # its inverse has a finite square, its slope too
+
+
+def _inside(m: Maths, p: Any) -> Any:
     """Probabilities kept off 0 and 1, as NumPyro's own transforms keep them."""
-    return jnp.clip(_least(p), None, 1 - jnp.finfo(jnp.result_type(p)).eps)
+    return m.xp.clip(_least(m, p), None, 1 - jnp.finfo(jnp.result_type(p)).eps)
 
 
-def _uniform(d: Any, x: Any) -> Any:
-    return d.low + (d.high - d.low) * _inside(ndtr(x))
+def _uniform(m: Maths, d: Any, x: Any) -> Any:
+    return d.low + (d.high - d.low) * _inside(m, m.special.ndtr(x))
 
 
-def _half_cauchy(d: Any, x: Any) -> Any:
+def _half_cauchy(m: Maths, d: Any, x: Any) -> Any:
     below = x < 0
-    slope = jnp.tan(math.pi / 2 * _least(ndtr(jnp.where(below, x, -x))))  # by the smaller tail, which has all digits
-    return d.scale * jnp.where(below, slope, 1 / slope)
+    tail = m.special.ndtr(m.xp.where(below, x, -x))  # the smaller one, which has all digits
+    slope = m.xp.tan(math.pi / 2 * _least(m, tail))
+    return d.scale * m.xp.where(below, slope, 1 / slope)
 
 
-def _half_normal(d: Any, x: Any) -> Any:
+def _half_normal(m: Maths, d: Any, x: Any) -> Any:
     below = x < 0
-    low = math.sqrt(2) * erfinv(_least(ndtr(jnp.where(below, x, -1.0))))
-    high = -ndtri(0.5 * _least(ndtr(jnp.where(below, -1.0, -x))))
-    return d.scale * jnp.where(below, low, high)
+    low = math.sqrt(2) * m.special.erfinv(_least(m, m.special.ndtr(m.xp.where(below, x, -1.0))))
+    high = -m.special.ndtri(0.5 * _least(m, m.special.ndtr(m.xp.where(below, -1.0, -x))))
+    return d.scale * m.xp.where(below, low, high)
 
 
-def _exponential(d: Any, x: Any) -> Any:
-    return -log_ndtr(-x) / d.rate
+def _exponential(m: Maths, d: Any, x: Any) -> Any:
+    return -m.special.log_ndtr(-x) / d.rate
 
 
-def _arcsine(_: Any, x: Any) -> Any:
-    return _inside(jnp.sin(math.pi / 2 * ndtr(x)) ** 2)
+def _arcsine(m: Maths, _: Any, x: Any) -> Any:
+    return _inside(m, m.xp.sin(math.pi / 2 * m.special.ndtr(x)) ** 2)
 
 
 def _to_arcsine(d: Any, value: Any) -> Any:
@@ -62,19 +75,19 @@ def _to_arcsine(d: Any, value: Any) -> Any:
     return (d.concentration1 - 0.5) * jnp.log(value) + (d.concentration0 - 0.5) * jnp.log1p(-value)
 
 
-def _score(p: Any, q: Any) -> Any:
+def _score(m: Maths, p: Any, q: Any) -> Any:
     """Phi^-1(p) by the smaller of the tails p and q = 1 - p, which has all digits."""
     below = p < q
-    score = ndtri(_least(jnp.where(below, p, q)))
-    return jnp.where(below, score, -score)
+    score = m.special.ndtri(_least(m, m.xp.where(below, p, q)))
+    return m.xp.where(below, score, -score)
 
 
-def _angle(x: Any) -> Any:
-    return 2 / math.pi * jnp.arctan(x)
+def _angle(m: Maths, x: Any) -> Any:
+    return 2 / math.pi * m.xp.arctan(x)
 
 
 # type -> F^-1(Phi(x)); a Beta's is that of Beta(1/2, 1/2), corrected in the density: it has no other in closed form
-_QUANTILES: dict[type, Callable[[Any, Any], Any]] = {
+_QUANTILES: dict[type, Callable[[Maths, Any, Any], Any]] = {
     dist.Uniform: _uniform,
     dist.HalfCauchy: _half_cauchy,
     dist.HalfNormal: _half_normal,
@@ -82,12 +95,12 @@ _QUANTILES: dict[type, Callable[[Any, Any], Any]] = {
     dist.Beta: _arcsine,
 }
 # type -> F(value) and 1 - F(value)
-_TAILS: dict[type, Callable[[Any, Any], tuple[Any, Any]]] = {
-    dist.Uniform: lambda d, v: ((v - d.low) / (d.high - d.low), (d.high - v) / (d.high - d.low)),
-    dist.HalfCauchy: lambda d, v: (_angle(v / d.scale), _angle(d.scale / v)),
-    dist.HalfNormal: lambda d, v: (erf(v / (math.sqrt(2) * d.scale)), 2 * ndtr(-v / d.scale)),
-    dist.Exponential: lambda d, v: (-jnp.expm1(-d.rate * v), jnp.exp(-d.rate * v)),
-    dist.Beta: lambda _, v: (_angle(jnp.sqrt(v / (1 - v))), _angle(jnp.sqrt((1 - v) / v))),
+_TAILS: dict[type, Callable[[Maths, Any, Any], tuple[Any, Any]]] = {
+    dist.Uniform: lambda _, d, v: ((v - d.low) / (d.high - d.low), (d.high - v) / (d.high - d.low)),
+    dist.HalfCauchy: lambda m, d, v: (_angle(m, v / d.scale), _angle(m, d.scale / v)),
+    dist.HalfNormal: lambda m, d, v: (m.special.erf(v / (math.sqrt(2) * d.scale)), 2 * m.special.ndtr(-v / d.scale)),
+    dist.Exponential: lambda m, d, v: (-m.xp.expm1(-d.rate * v), m.xp.exp(-d.rate * v)),
+    dist.Beta: lambda m, _, v: (_angle(m, m.xp.sqrt(v / (1 - v))), _angle(m, m.xp.sqrt((1 - v) / v))),
 }
 
 
@@ -98,23 +111,23 @@ def scored(prior: dist.Distribution) -> bool:
     return type(prior) in _QUANTILES
 
 
-def from_score(prior: dist.Distribution, x: Any) -> Any:
+def from_score(prior: dist.Distribution, x: Any, maths: Maths = JAX) -> Any:
     """The value of a `scored` distribution at normal score x."""
     if isinstance(prior, dist.TransformedDistribution):
-        value = from_score(prior.base_dist, x)
+        value = from_score(prior.base_dist, x, maths)
         for transform in prior.transforms:
             value = transform(value)
         return value
-    return _QUANTILES[type(prior)](prior, x)
+    return _QUANTILES[type(prior)](maths, prior, x)
 
 
-def to_score(prior: dist.Distribution, value: Any) -> Any:
+def to_score(prior: dist.Distribution, value: Any, maths: Maths = JAX) -> Any:
     """The normal score of a value of a `scored` distribution: the inverse of `from_score`."""
     if isinstance(prior, dist.TransformedDistribution):
         for transform in reversed(prior.transforms):
             value = transform.inv(value)
-        return to_score(prior.base_dist, value)
-    return _score(*_TAILS[type(prior)](prior, value))
+        return to_score(prior.base_dist, value, maths)
+    return _score(maths, *_TAILS[type(prior)](maths, prior, value))
 
 
 def correction(prior: dist.Distribution, x: Any) -> Any:

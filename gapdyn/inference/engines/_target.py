@@ -29,12 +29,15 @@ class Target:
     variances : (size,), a first guess of each number's posterior variance; () for 1 each.
     given_rest : for sites that are Gaussian given all others, or nearly: their values from standard normal numbers,
         `given_rest(rest, e, *args) -> ({site: value}, log Jacobian)`, with `sites` their names. None: there are none.
+    outright : for a posterior that needs no search: `outright(args, random, count)` -> that many `Weighted` points of
+        it. None: it does.
     """
 
     model: Callable[..., None]
     sites: tuple[tuple[str, tuple[int, ...]], ...]
     variances: tuple[float, ...] = ()
     given_rest: Any = None
+    outright: Any = None
 
     @property
     def size(self) -> int:

@@ -1,0 +1,302 @@
+"""Nested quadrature of one-shape posteriors (see `_one_shape`): weighted points without iteration or randomness of a
+sampler, for many runs at once.
+
+Rates are taken at quantiles of their own marginal, as a scan of the rate has found it; for each of them a few pairs of
+ratio and noise from densities that follow from the same sums; and the levels, Gaussian given these, are drawn. Each
+point is weighed by the whole posterior over what proposed it, so that nothing of this is taken on trust: k-hat and
+effective draws of the weights say how it went, as they do of any importance sampling.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+from ._likelihood import FLOOR
+from ._one_shape import TINY, Facts, OneShape, Sums, repeated, tiled
+
+REACH = 4.5  # of the first scan, in sds of the prior of log rate
+SCANNED, ZOOMED = 32, 10  # rates of the first scan, and each time about its peak
+ZOOMS = 3
+ABOUT, LEAST = 5.0, 10.0  # half width of a zoom, in sds of the peak, and of the zoom before it at least
+FLAT, FLATTER = 0.8, 0.5  # powers of the rate's marginal that rates are taken from, and those that it is refined at
+LOST, LOSS = 0.02, 0.05  # shares of them that are spread evenly, lest a second mode be lost
+WIDE, WIDER = 1 / 16, 3 / 8  # share of pairs with any ratio, and what is added where u_s hardly falls
+WILD = 1 / 16  # share of pairs of which the noise is from a wide density too
+LOW = 1.3  # times the variance's floor: less noise is sought about 0
+EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
+
+
+class Size(NamedTuple):
+    """Rates, pairs for each of them; of the scan, ratios at which a rate is looked at, and rates at quantiles of what
+    is known when the peak has been found.
+    """
+
+    rates: int
+    pairs: int
+    looks: int
+    spread: int
+
+
+class Base(NamedTuple):
+    """Low-discrepancy numbers that all runs share: rate (rates,) in (0, 1); ratio, part in (0, 1) and half in (0, 1),
+    z standard normal, (points,), for the ratio, the choice of a density and the noise; e (3, points), standard normal.
+    """
+
+    rate: np.ndarray
+    ratio: np.ndarray
+    part: np.ndarray
+    half: np.ndarray
+    z: np.ndarray
+    e: np.ndarray
+
+    @classmethod
+    def of(cls, size: Size, random: np.random.Generator) -> Base:
+        """Such numbers."""
+        u = qmc.Sobol(6, rng=random).random_base2(math.ceil(math.log2(size.rates * size.pairs)))
+        u = np.clip(u[: size.rates * size.pairs], 1e-12, 1 - 1e-12)
+        rate = (np.arange(size.rates) + random.uniform()) / size.rates
+        return cls(rate, u[:, 0], u[:, 1], u[:, 2], ndtri(u[:, 2]), ndtri(u[:, 3:]).T)
+
+
+class Points(NamedTuple):
+    """Weighted points of runs, (runs, points): log weights, and the log of what is left of the likelihood where the
+    levels are integrated out; the numbers of each point.
+    """
+
+    log_weight: Any
+    log_mass: Any
+    rate: Any
+    rho: Any
+    sigma: Any
+    u_s0: Any
+    u_v0: Any
+    fall: Any
+
+
+class Grid(NamedTuple):
+    """Log rates, rising; the log of what their marginal is about, up to a constant; least misfit, (runs, n)."""
+
+    x: Any
+    log_mass: Any
+    misfit: Any
+
+
+def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Points:
+    """Weighted points of the posteriors of all runs."""
+    grid, noise = _scanned(xp, shape, facts, size)
+    x, log_x = _drawn(xp, grid, base.rate, FLAT, LOST)
+    sums = shape.sums(xp, facts, x)
+    about = _about(xp, facts, sums, noise)
+    log_rate, each = (repeated(xp, v, size.pairs) for v in (x, log_x))
+    sums, about = sums.times(xp, size.pairs), about.times(xp, size.pairs)
+    rho, sigma, density = _pairs(xp, shape, facts, about, noise, base)
+    log_mass, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
+    log_weight = log_mass + shape.log_prior(xp, facts, log_rate, sigma) - xp.log(density) - each
+    log_weight = xp.where(xp.isfinite(log_weight), log_weight, -math.inf)
+    return Points(log_weight, log_mass, xp.exp(log_rate), rho, sigma, u_s0, u_v0, fall)
+
+
+class About(NamedTuple):
+    """What the sums at a rate say of ratio and fall, (runs, n): sums about the means (of s^2 in u_s and u_v, of s y in
+    either); where the ratio is likely, and how widely; its density there, Student's t with 2 degrees of freedom within
+    the bounds, as 2 F(x) - 1 at these and its norm; and the share of pairs with any ratio.
+    """
+
+    ss: Any
+    vv: Any
+    sy: Any
+    vy: Any
+    rho: Any
+    width: Any
+    first: Any
+    last: Any
+    norm: Any
+    wide: Any
+
+    def times(self, xp: Any, count: int) -> About:
+        """Each `count` times in a row."""
+        return About(*(repeated(xp, x, count) for x in self))
+
+
+def _about(xp: Any, facts: Facts, sums: Sums, noise: Any) -> About:
+    n_s, n_v = (n + (n == 0) for n in facts.counts)
+    total_s, total_v = facts.total[:, :1], facts.total[:, 1:]
+    ss = xp.maximum(sums.ss - sums.s**2 / n_s, TINY)
+    vv = xp.maximum(sums.vv - sums.v**2 / n_v, TINY)
+    sy, vy = sums.sy - sums.s * total_s / n_s, sums.vy - sums.v * total_v / n_v
+    significance = sy**2 / (ss * noise)
+    fall = xp.maximum(significance - 1, 0.25) * noise / ss
+    known = (vv > 1e-30) & (sy != 0)
+    ratio = xp.where(known, vy * ss / xp.where(known, vv * sy, 1.0), 0.5)
+    low, high = facts.each(facts.low), facts.each(facts.high)
+    rho = xp.clip(ratio, low, high)
+    width = xp.sqrt(noise / fall * (1 / xp.maximum(vv, 1e-30) + rho**2 / ss))
+    # beyond a bound what is left falls off the faster, the farther the best ratio lies
+    width = width / xp.sqrt(1 + ((ratio - rho) / width) ** 2)
+    width = xp.clip(width, 1e-7 * (high - low), 10 * (high - low))
+    first, last = (_side(xp, (bound - rho) / width) for bound in (low, high))
+    norm = 2 / (width * (last - first))
+    return About(ss, vv, sy, vy, rho, width, first, last, norm, WIDE + WIDER * xp.exp(-significance / 20))
+
+
+def _misfit(xp: Any, shape: OneShape, facts: Facts, about: About, rho: Any, noise: Any) -> Any:
+    """The least sum of squared residuals, (runs, n), the third level near its prior."""
+    c, pull = shape.slope(rho), noise / facts.each(facts.sd[:, 2] ** 2)
+    square, shared = about.ss + rho**2 * about.vv, about.sy + rho * about.vy
+    fall = (pull * c * facts.each(facts.level) - shared) / (square + pull * c**2)
+    return xp.maximum(facts.apart + fall * (2 * shared + fall * square), 0.0)
+
+
+def _side(xp: Any, x: Any) -> Any:
+    """2 F(x) - 1 of Student's t with 2 degrees of freedom, whose quantiles are formulas."""
+    return x / xp.sqrt(2 + x**2)
+
+
+def _at_side(xp: Any, y: Any) -> Any:
+    """Its inverse."""
+    return y * math.sqrt(2) / xp.sqrt(xp.maximum(1 - y**2, 1e-16))
+
+
+def _ratio(xp: Any, facts: Facts, about: About, u: Any) -> Any:
+    """Likely ratios from u in (0, 1)."""
+    side = about.first + (about.last - about.first) * u
+    return _inside(xp, facts, about.rho + about.width * _at_side(xp, side))
+
+
+def _ratio_density(xp: Any, about: About, rho: Any) -> Any:
+    """Their density."""
+    x = 2 + ((rho - about.rho) / about.width) ** 2
+    return about.norm / (x * xp.sqrt(x))
+
+
+def _inside(xp: Any, facts: Facts, rho: Any) -> Any:
+    least = EDGE * (facts.high - facts.low)
+    return xp.clip(rho, facts.each(facts.low + least), facts.each(facts.high - least))
+
+
+def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, base: Base) -> tuple[Any, Any, Any]:
+    """rho and sigma of each point, and the density of both that proposed them, inf where there is no point."""
+    wild, wide = base.part < WILD, base.part < WILD + about.wide
+    spread = facts.each(facts.high - facts.low)
+    anywhere = _inside(xp, facts, facts.each(facts.low) + spread * base.ratio)
+    rho = xp.where(wide, anywhere, _ratio(xp, facts, about, base.ratio))
+    # given rate and ratio the variance is nearly inverse gamma: its quantiles by Wilson and Hilferty (1931)
+    half = xp.maximum((facts.each(facts.measured) - 4) / 2, 0.75)
+    likely = (0.5 * _misfit(xp, shape, facts, about, rho, noise) + TINY) / half
+    part = likely / FLOOR
+    low = noise < LOW * FLOOR
+    # where the floor is most of it, sigma is sought about 0
+    left = xp.maximum(part - 1, 0.0) + 0.6 / xp.maximum(half * xp.maximum(1 - part, 0.0), xp.sqrt(half))
+    near = xp.sqrt(FLOOR * left)
+    far = xp.where(low, 3 * near, 1.5 * xp.sqrt(likely + FLOOR))
+    from_t = xp.where(low & ~wild, near, far) * _at_side(xp, base.half)
+    root = xp.maximum(1 - 1 / (9 * half) + base.z / (3 * xp.sqrt(half)), 1e-3)
+    variance = xp.where(wild | low, from_t**2 + FLOOR, likely / (root * root * root))
+    there = variance > FLOOR
+    sigma = xp.sqrt(xp.where(there, variance - FLOOR, FLOOR))
+    variance = xp.where(there, variance, 2 * FLOOR)
+    root = xp.exp(xp.log(likely / variance) / 3)
+    z = 3 * xp.sqrt(half) * (root - 1 + 1 / (9 * half))
+    gamma = xp.exp(-0.5 * z**2) * root * (sigma / variance) * (2 * xp.sqrt(half) / math.sqrt(2 * math.pi))
+    ratios = (1 - WILD - about.wide) * _ratio_density(xp, about, rho) + about.wide / spread
+    density = ratios * xp.where(low, _half_t(xp, sigma, near), gamma) + WILD / spread * _half_t(xp, sigma, far)
+    return rho, sigma, xp.where(there, density, math.inf)
+
+
+def _half_t(xp: Any, sigma: Any, reach: Any) -> Any:
+    x = 2 + (sigma / reach) ** 2
+    return 2 / (reach * x * xp.sqrt(x))
+
+
+def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks: int) -> Grid:
+    """Rates (runs, n), with the log of what is left of the posterior when all else is integrated out, nearly."""
+    sums = shape.sums(xp, facts, x)
+    about = _about(xp, facts, sums, noise)
+    # looks along an axis before the rates: sums over the last of three axes are slow
+    sums, about = Sums(*(tiled(xp, v, looks) for v in sums)), About(*(tiled(xp, v, looks) for v in about))
+    rho = _ratio(xp, facts, about, np.repeat((np.arange(looks) + 0.5) / looks, x.shape[1]))
+    misfit = _misfit(xp, shape, facts, about, rho, noise)
+    variance = xp.maximum(misfit / xp.maximum(facts.each(facts.measured) - 4, 1.0), 1.15 * FLOOR)
+    log_mass = shape.given_rest(xp, facts, sums, rho, variance)[0] - xp.log(_ratio_density(xp, about, rho))
+    log_mass += shape.log_prior(xp, facts, tiled(xp, x, looks), xp.sqrt(variance)) + 0.5 * xp.log(variance)
+    apart = (len(x), looks, x.shape[1])
+    log_mass = xp.where(xp.isfinite(log_mass), log_mass, -math.inf).reshape(apart)
+    top = xp.max(log_mass, 1)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    mean = xp.mean(xp.exp(log_mass - top[:, None]), 1)
+    return Grid(x, xp.log(xp.maximum(mean, TINY)) + top, xp.min(misfit.reshape(apart), 1))
+
+
+def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, Any]:
+    """Rates with their marginal, close together where it is, and a first variance of the errors (runs, 1)."""
+    freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
+
+    def floored(misfit: Any) -> Any:
+        return xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
+
+    middle, sd = facts.each(facts.rate), facts.each(facts.rate_sd)
+    x = middle + REACH * sd * np.linspace(-1, 1, SCANNED)
+    reach = 2 * REACH * sd / (SCANNED - 1)
+    plain = _about(xp, facts, shape.sums(xp, facts, x), FLOOR)
+    shared, square = plain.sy + plain.rho * plain.vy, plain.ss + plain.rho**2 * plain.vv
+    noise = floored(xp.maximum(facts.apart - shared**2 / square, 0.0))
+    grid = _looked_at(xp, shape, facts, x, noise, size.looks)
+    for _ in range(ZOOMS):
+        peak, width = _peak(xp, facts, grid)
+        reach = xp.clip(ABOUT * width, reach / LEAST, reach)
+        x = peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1)
+        grid = _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks))
+        reach = 2 * reach / ZOOMED
+        noise = floored(grid.misfit)
+    x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, FLATTER, LOSS)
+    return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
+
+
+def _merged(xp: Any, *grids: Grid) -> Grid:
+    every = [xp.concatenate(parts, 1) for parts in zip(*grids, strict=True)]
+    order = xp.argsort(every[0], 1)
+    return Grid(*(xp.take_along_axis(v, order, 1) for v in every))
+
+
+def _peak(xp: Any, facts: Facts, grid: Grid) -> tuple[Any, Any]:
+    """Where the rate's marginal is greatest, and its sd there, (runs, 1): of the parabola through three misfits."""
+    top = xp.clip(xp.argmax(grid.log_mass, 1), 1, grid.x.shape[1] - 2)[:, None]
+    (x0, x1, x2), (r0, r1, r2) = (
+        [xp.take_along_axis(v, top + i, 1) for i in (-1, 0, 1)] for v in (grid.x, grid.misfit)
+    )
+    left, right = (r1 - r0) / xp.maximum(x1 - x0, TINY), (r2 - r1) / xp.maximum(x2 - x1, TINY)
+    bend = 2 * (right - left) / xp.maximum(x2 - x0, TINY)
+    convex = bend > 0
+    bend = xp.where(convex, bend, 1.0)
+    slope = left + 0.5 * bend * (x1 - x0)
+    step = xp.clip(xp.where(convex, -slope / bend, 0.0), x0 - x1, x2 - x1)
+    least = xp.maximum(r1 + slope * step + 0.5 * bend * step**2, 0.02 * r1)
+    variance = 2 * (least / facts.each(facts.measured) + FLOOR)
+    return x1 + step, xp.where(convex, xp.sqrt(variance / bend), math.inf)
+
+
+def _drawn(xp: Any, grid: Grid, u: Any, power: float, lost: float) -> tuple[Any, Any]:
+    """Log rates (runs, n) at quantiles u (n,) of a power of the marginal, linear between the grid's, and the log of
+    their density.
+    """
+    top = xp.max(grid.log_mass, 1, keepdims=True)
+    height = xp.exp(power * (grid.log_mass - xp.where(xp.isfinite(top), top, 0.0)))
+    wide = grid.x[:, 1:] - grid.x[:, :-1]
+    total = xp.sum(0.5 * (height[:, 1:] + height[:, :-1]) * wide, 1, keepdims=True)
+    height = (1 - lost) * height / xp.maximum(total, TINY) + lost / xp.sum(wide, 1, keepdims=True)
+    mass = 0.5 * (height[:, 1:] + height[:, :-1]) * wide
+    ends = xp.cumsum(mass, 1)
+    ends = ends / ends[:, -1:]
+    cell = xp.clip(xp.sum(ends[:, None, :] < u[None, :, None], 2), 0, mass.shape[1] - 1)
+    before = xp.concatenate([xp.zeros_like(ends[:, :1]), ends[:, :-1]], 1)
+    a, b, low, width, start, own = (
+        xp.take_along_axis(v, cell, 1) for v in (height[:, :-1], height[:, 1:], grid.x[:, :-1], wide, before, mass)
+    )
+    part = xp.clip((u - start) / own, 0.0, 1.0)
+    place = part * (a + b) / (a + xp.sqrt(a * a + (b * b - a * a) * part))
+    return low + width * place, xp.log(a + (b - a) * place)

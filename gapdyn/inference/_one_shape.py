@@ -1,0 +1,241 @@
+"""The density of runs whose two curves are one shape, U_s = U_s0 - D s(t), U_v = U_v0 - rho D s(t), with fresh errors.
+
+That is the shared-rate law, s = 1 - exp(-rate t), of runs without standard errors. Given the rate a dozen sums over the
+checkpoints say all that the data say, and given the ratio and the noise too the levels U_s0, U_v0, D are Gaussian
+(variable projection, Golub and Pereyra 1973). So it is written out here, for many runs and points at once, with runs
+along the first axis of every array, and in `xp`: NumPy, where a few runs are done before a compiler has begun, or
+`jax.numpy`. A test holds it to the model's own density.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpyro.distributions as dist
+from numpyro.distributions.transforms import AffineTransform, ExpTransform
+
+from ..dynamics import to_paper
+from ._model import Model, Observations
+
+# the third level beside the two starts, as a_s U_s0 + a_v U_v0 + c D: a_s, a_v, and c as c_0 + c_1 rho
+LEVELS = {"gap_inf": (1.0, -1.0, -1.0, 1.0), "u_s_inf": (1.0, 0.0, -1.0, 0.0), "u_v_inf": (0.0, 1.0, 0.0, -1.0)}
+NOISE = (dist.HalfCauchy, dist.HalfNormal)
+TINY = 1e-300
+
+
+class Facts(NamedTuple):
+    """All that the posteriors of runs depend on, in standard units; series count from the prior means of their starts.
+
+    t (runs, times); mask, and y with 0 where it is not measured, (runs, times, 2); their sums count, total, square
+    (runs, 2); prior means of the starts (runs, 2), of the third level what is left then (runs,), sds of the three
+    (runs, 3); of the prior of log rate mean and sd, of rho the bounds, of sigma the scale, (runs,).
+    """
+
+    t: Any
+    mask: Any
+    y: Any
+    count: Any
+    total: Any
+    square: Any
+    start: Any
+    level: Any
+    sd: Any
+    rate: Any
+    rate_sd: Any
+    low: Any
+    high: Any
+    noise: Any
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def rows(self, which: Any) -> Facts:
+        """Those of some of the runs."""
+        return Facts(*(x[which] for x in self))
+
+    def each(self, x: Any) -> Any:
+        """(runs,) as (runs, 1)."""
+        return x[:, None]
+
+    @property
+    def counts(self) -> tuple[Any, Any]:
+        """Measured values of either series, each (runs, 1)."""
+        return self.count[:, :1], self.count[:, 1:]
+
+    @property
+    def measured(self) -> Any:
+        """Measured values of both, (runs,)."""
+        return self.count[:, 0] + self.count[:, 1]
+
+    @property
+    def apart(self) -> Any:
+        """Sum of squares of both series, each about its mean, (runs, 1)."""
+        return (self.square - self.total**2 / (self.count + (self.count == 0))).sum(1)[:, None]
+
+
+class Sums(NamedTuple):
+    """Over the checkpoints of u_s and of u_v: of s, s^2 and s y, each (runs, n)."""
+
+    s: Any
+    v: Any
+    ss: Any
+    vv: Any
+    sy: Any
+    vy: Any
+
+    def times(self, xp: Any, count: int) -> Sums:
+        """Each `count` times in a row, (runs, n * count)."""
+        return Sums(*(repeated(xp, x, count) for x in self))
+
+
+@dataclasses.dataclass(frozen=True)
+class OneShape:
+    """What such posteriors have in common. Hashable: part of a compiled program."""
+
+    model: Model
+    level: str
+    cauchy: bool  # whether the noise's prior is HalfCauchy; HalfNormal else
+
+    @classmethod
+    def of(cls, model: Model, obs: Observations) -> OneShape | None:
+        """That of a model; None where its posterior is not of this kind. `obs` of one run."""
+        if (model.law.home, model.law.name, model.law.forcing) != ("laws", "shared_rate", None):
+            return None
+        names = set(model.law.coordinates.names)
+        level = [n for n in LEVELS if n in names]
+        if len(level) != 1 or names != {"rate", "rho", "u_s0", "u_v0", *level} or set(obs.priors) != {*names, "sigma"}:
+            return None
+        if model.stated or model.wanders or model.route.name != "exact" or obs.constants:
+            return None
+        if model.likelihood.noise != "gaussian" or model.likelihood.residuals != "independent":
+            return None
+        priors = {n: held.distribution for n, held in obs.priors.items()}
+        normal = all(type(priors[n]) is dist.Normal for n in ("u_s0", "u_v0", *level))
+        kinds = (scaled(priors["rate"], dist.LogNormal), scaled(priors["sigma"], *NOISE))
+        if not normal or type(priors["rho"]) is not dist.Uniform or None in kinds:
+            return None
+        assert kinds[1] is not None
+        return cls(model, level[0], type(kinds[1][0]) is dist.HalfCauchy)
+
+    def facts(self, obs: Observations) -> Facts:
+        """Of stacked observations, NumPy; of one run's with an axis before each array."""
+        rows = len(obs.ts)
+
+        def wide(x: Any) -> np.ndarray:
+            return np.broadcast_to(np.asarray(x, np.float64), (rows,))
+
+        priors: dict[str, Any] = {n: held.distribution for n, held in obs.priors.items()}
+        loc, sd = (np.stack([wide(getattr(priors[n], x)) for n in ("u_s0", "u_v0", self.level)], 1)
+                   for x in ("loc", "scale"))  # fmt: skip
+        a_s, a_v, *_ = LEVELS[self.level]
+        mask = np.asarray(obs.mask, np.float64)
+        y = (np.asarray(obs.y, np.float64) - loc[:, None, :2]) * mask
+        rate, by_rate = _scaled(priors["rate"], dist.LogNormal)
+        noise, by_noise = _scaled(priors["sigma"], *NOISE)
+        return Facts(
+            t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=mask.sum(1), total=y.sum(1), square=(y**2).sum(1),
+            start=loc[:, :2], level=loc[:, 2] - a_s * loc[:, 0] - a_v * loc[:, 1], sd=sd,
+            rate=wide(rate.loc + np.log(by_rate)), rate_sd=wide(rate.scale), low=wide(priors["rho"].low),
+            high=wide(priors["rho"].high), noise=wide(noise.scale * by_noise),
+        )  # fmt: skip
+
+    def sums(self, xp: Any, facts: Facts, log_rate: Any) -> Sums:
+        """At log rates (runs, n)."""
+        s = -xp.expm1(-xp.exp(log_rate)[:, :, None] * facts.t[:, None, :])
+        plain = xp.matmul(s, xp.concatenate([facts.mask, facts.y], 2))
+        square = xp.matmul(s * s, facts.mask)
+        return Sums(plain[..., 0], plain[..., 1], square[..., 0], square[..., 1], plain[..., 2], plain[..., 3])
+
+    def slope(self, rho: Any) -> Any:
+        """Of the third level in D."""
+        return LEVELS[self.level][2] + LEVELS[self.level][3] * rho
+
+    def log_prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> Any:
+        """Log density of (log rate, rho, sigma), (runs, n), for rho within its bounds."""
+        z = (log_rate - facts.each(facts.rate)) / facts.each(facts.rate_sd)
+        w = sigma / facts.each(facts.noise)
+        norm = -xp.log(facts.rate_sd * (facts.high - facts.low) * facts.noise) - 0.5 * math.log(2 * math.pi)
+        if self.cauchy:
+            return facts.each(norm + math.log(2 / math.pi)) - 0.5 * z**2 - xp.log(1 + w**2)
+        return facts.each(norm + 0.5 * math.log(2 / math.pi)) - 0.5 * (z**2 + w**2)
+
+    def given_rest(self, xp: Any, facts: Facts, sums: Sums, rho: Any, variance: Any, e: Any = None) -> tuple[Any, ...]:
+        """Log of what is left of the likelihood when the levels are integrated out, (runs, n), given each point's
+        ratio and variance of the errors; with standard normal numbers e (3, n) also U_s0, U_v0, D.
+        """
+        p, q, k = (facts.each(1 / facts.sd[:, i] ** 2) for i in range(3))
+        a_s, a_v, *_ = LEVELS[self.level]
+        n_s, n_v = facts.counts
+        level, c, w = facts.each(facts.level), self.slope(rho), 1 / variance
+        by = k * c
+        # the precision of (U_s0, U_v0, D) as L diag(d) L', L unit lower triangular
+        d0 = p + k * a_s**2 + w * n_s
+        cross = k * a_s * a_v
+        l10 = cross / d0
+        d1 = q + k * a_v**2 + w * n_v - l10 * cross
+        p20, p21 = a_s * by - w * sums.s, a_v * by - w * rho * sums.v
+        l20 = p20 / d0
+        rest = p21 - l10 * p20
+        l21 = rest / d1
+        d2 = by * c + w * (sums.ss + rho * rho * sums.vv) - l20 * p20 - l21 * rest
+        b0 = k * a_s * level + w * facts.total[:, :1]
+        b1 = k * a_v * level + w * facts.total[:, 1:] - l10 * b0
+        b2 = by * level - w * (sums.sy + rho * sums.vy) - l20 * b0 - l21 * b1
+        square = b0 * b0 / d0 + b1 * b1 / d1 + b2 * b2 / d2 - (k * level**2 + w * facts.each(facts.square.sum(1)))
+        norm = -0.5 * math.log(2 * math.pi) * facts.measured - xp.log(facts.sd).sum(1)
+        log_mass = 0.5 * (square + (n_s + n_v) * xp.log(w) - xp.log(d0 * d1 * d2 / (c * c))) + facts.each(norm)
+        if e is None:
+            return (log_mass,)
+        fall = b2 / d2 + e[0] / xp.sqrt(d2)
+        u_v0 = b1 / d1 + e[1] / xp.sqrt(d1) - l21 * fall
+        u_s0 = b0 / d0 + e[2] / xp.sqrt(d0) - l10 * u_v0 - l20 * fall
+        return log_mass, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
+
+    def completed(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Every number a user may ask for, as of `Model.complete`, from rate, rho, sigma, u_s0, u_v0 and fall D."""
+        rate, rho, u_s0, u_v0, fall = (drawn[n] for n in ("rate", "rho", "u_s0", "u_v0", "fall"))
+        gap_inf = u_s0 - u_v0 - (1 - rho) * fall
+        (gauge,) = self.model.law.static
+        paper = to_paper(rate, rho, gap_inf, k=gauge)
+        return {"rate": rate, "rho": rho, "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s0 - fall,
+                "u_v_inf": u_v0 - rho * fall, "alpha": paper.alpha, "beta": paper.beta, "b": paper.b,
+                "sigma": drawn["sigma"]}  # fmt: skip
+
+
+def repeated(xp: Any, x: Any, count: int) -> Any:
+    """Numbers (runs, n) `count` times in a row each, (runs, n * count): XLA's own `repeat` looks each of them up."""
+    return xp.broadcast_to(x[:, :, None], (*x.shape, count)).reshape(len(x), -1)
+
+
+def tiled(xp: Any, x: Any, count: int) -> Any:
+    """Numbers (runs, n) all of them `count` times, (runs, count * n)."""
+    return xp.broadcast_to(x[:, None, :], (len(x), count, x.shape[1])).reshape(len(x), -1)
+
+
+def scaled(prior: Any, *kinds: type) -> tuple[Any, Any] | None:
+    """A distribution of one of the kinds, or with its numbers, and what values are multiplied by; None: it is none."""
+    if type(prior) in kinds:
+        return prior, 1.0
+    if type(prior) is not dist.TransformedDistribution:
+        return None
+    base, transforms = prior.base_dist, list(prior.transforms)
+    if dist.LogNormal in kinds and type(base) is dist.Normal and type(transforms[0]) is ExpTransform:
+        del transforms[0]  # NumPyro takes a log-normal distribution apart
+    elif type(base) not in kinds:
+        return None
+    by = 1.0
+    for t in transforms:
+        if type(t) is not AffineTransform or np.any(np.asarray(t.loc) != 0):
+            return None
+        by = by * np.asarray(t.scale)
+    return base, by
+
+
+def _scaled(prior: Any, *kinds: type) -> tuple[Any, Any]:
+    found = scaled(prior, *kinds)
+    assert found is not None
+    return found
