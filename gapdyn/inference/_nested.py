@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ._likelihood import FLOOR
 from ._one_shape import TINY, Facts, OneShape, Sums, repeated, tiled
@@ -57,8 +56,12 @@ class Base(NamedTuple):
     @classmethod
     def of(cls, size: Size, random: np.random.Generator) -> Base:
         """Such numbers."""
-        u = qmc.Sobol(6, rng=random).random_base2(math.ceil(math.log2(size.rates * size.pairs)))
-        u = np.clip(u[: size.rates * size.pairs], 1e-12, 1 - 1e-12)
+        # a lattice by irrational steps, shifted (Roberts 2018): importing SciPy's sequences takes a second
+        root = 1.0
+        for _ in range(60):
+            root = (1 + root) ** (1 / 7)  # of x^7 = x + 1
+        places = np.arange(1, size.rates * size.pairs + 1)[:, None] * root ** -np.arange(1.0, 7.0)
+        u = np.clip((places + random.uniform(size=6)) % 1.0, 1e-12, 1 - 1e-12)
         rate = (np.arange(size.rates) + random.uniform()) / size.rates
         return cls(rate, u[:, 0], u[:, 1], u[:, 2], ndtri(u[:, 2]), ndtri(u[:, 3:]).T)
 
