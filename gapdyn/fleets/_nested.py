@@ -17,7 +17,7 @@ from ._judged import LAST, Drawn, judged
 from ._prepare import Stack
 
 COARSE, FINE = Size(128, 8, 3, 20), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
-BLOCK, FEW = 32, 4  # runs at a time: more do not fit a core's cache
+BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
 

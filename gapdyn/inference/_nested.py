@@ -82,11 +82,10 @@ class Points(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Log rates, rising; the log of what their marginal is about, up to a constant; least misfit, (runs, n)."""
+    """Log rates, rising, and the log of what their marginal is about, up to a constant, (runs, n)."""
 
     x: Any
     log_mass: Any
-    misfit: Any
 
 
 def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Points:
@@ -232,46 +231,49 @@ def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks
     top = xp.max(log_mass, 1)
     top = xp.where(xp.isfinite(top), top, 0.0)
     mean = xp.mean(xp.exp(log_mass - top[:, None]), 1)
-    return Grid(x, xp.log(xp.maximum(mean, TINY)) + top, xp.min(misfit.reshape(apart), 1))
+    return Grid(x, xp.log(xp.maximum(mean, TINY)) + top)
 
 
 def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, Any]:
     """Rates with their marginal, close together where it is, and a first variance of the errors (runs, 1)."""
-    freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
-
-    def floored(misfit: Any) -> Any:
-        return xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
-
     middle, sd = facts.each(facts.rate), facts.each(facts.rate_sd)
-    x = middle + REACH * sd * np.linspace(-1, 1, SCANNED)
+    first = middle + REACH * sd * np.linspace(-1, 1, SCANNED)
     reach = 2 * REACH * sd / (SCANNED - 1)
-    plain = _about(xp, facts, shape.sums(xp, facts, x), FLOOR)
-    shared, square = plain.sy + plain.rho * plain.vy, plain.ss + plain.rho**2 * plain.vv
-    noise = floored(xp.maximum(facts.apart - shared**2 / square, 0.0))
-    grid = _looked_at(xp, shape, facts, x, noise, size.looks)
+    # where the misfit is least; only then, with one noise for all of them, what else rates are worth
+    x, misfit, near = first, _least_misfit(xp, shape, facts, first), []
     for _ in range(ZOOMS):
-        peak, width = _peak(xp, facts, grid)
+        peak, width = _peak(xp, facts, x, misfit)
         reach = xp.clip(ABOUT * width, reach / LEAST, reach)
-        x = peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1)
-        grid = _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks))
+        near.append(peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1))
+        x, misfit = _merged(xp, (x, misfit), (near[-1], _least_misfit(xp, shape, facts, near[-1])))
         reach = 2 * reach / ZOOMED
-        noise = floored(grid.misfit)
+    freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
+    noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
+    x = xp.sort(xp.concatenate([first, *near[1:]], 1), 1)
+    grid = _looked_at(xp, shape, facts, x, noise, size.looks)
     x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, FLATTER, LOSS)
-    return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
+    return Grid(*_merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks))), noise
 
 
-def _merged(xp: Any, *grids: Grid) -> Grid:
-    every = [xp.concatenate(parts, 1) for parts in zip(*grids, strict=True)]
+def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
+    """The least sum of squared residuals at log rates (runs, n), whatever the priors say."""
+    about = _about(xp, facts, shape.sums(xp, facts, x), FLOOR)
+    shared, square = about.sy + about.rho * about.vy, about.ss + about.rho**2 * about.vv
+    return xp.maximum(facts.apart - shared**2 / square, 0.0)
+
+
+def _merged(xp: Any, *parts: Any) -> list[Any]:
+    """Arrays (runs, n) of several parts, by rising numbers of the first ones."""
+    every = [xp.concatenate(arrays, 1) for arrays in zip(*parts, strict=True)]
     order = xp.argsort(every[0], 1)
-    return Grid(*(xp.take_along_axis(v, order, 1) for v in every))
+    return [xp.take_along_axis(v, order, 1) for v in every]
 
 
-def _peak(xp: Any, facts: Facts, grid: Grid) -> tuple[Any, Any]:
-    """Where the rate's marginal is greatest, and its sd there, (runs, 1): of the parabola through three misfits."""
-    top = xp.clip(xp.argmax(grid.log_mass, 1), 1, grid.x.shape[1] - 2)[:, None]
-    (x0, x1, x2), (r0, r1, r2) = (
-        [xp.take_along_axis(v, top + i, 1) for i in (-1, 0, 1)] for v in (grid.x, grid.misfit)
-    )
+def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:
+    """Where the misfit is least, and the sd of the rate there, (runs, 1): of the parabola through three of them."""
+    top = xp.clip(xp.argmin(misfit, 1), 1, x.shape[1] - 2)[:, None]
+    x0, x1, x2 = (xp.take_along_axis(x, top + i, 1) for i in (-1, 0, 1))
+    r0, r1, r2 = (xp.take_along_axis(misfit, top + i, 1) for i in (-1, 0, 1))
     left, right = (r1 - r0) / xp.maximum(x1 - x0, TINY), (r2 - r1) / xp.maximum(x2 - x1, TINY)
     bend = 2 * (right - left) / xp.maximum(x2 - x0, TINY)
     convex = bend > 0
