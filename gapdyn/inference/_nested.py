@@ -27,6 +27,7 @@ LOST, LOSS = 0.02, 0.05  # shares of them that are spread evenly, lest a second 
 WIDE, WIDER = 1 / 16, 3 / 8  # share of pairs with any ratio, and what is added where u_s hardly falls
 WILD = 1 / 16  # share of pairs of which the noise is from a wide density too
 LOW = 1.3  # times the variance's floor: less noise is sought about 0
+ROUNDED = 1e-10
 EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
 
 
@@ -128,8 +129,9 @@ class About(NamedTuple):
 def _about(xp: Any, facts: Facts, sums: Sums, noise: Any) -> About:
     n_s, n_v = (n + (n == 0) for n in facts.counts)
     total_s, total_v = facts.total[:, :1], facts.total[:, 1:]
-    ss = xp.maximum(sums.ss - sums.s**2 / n_s, TINY)
-    vv = xp.maximum(sums.vv - sums.v**2 / n_v, TINY)
+    # of a shape that is flat where it was measured nothing is left but the rounding of the sums
+    ss = xp.maximum(sums.ss - sums.s**2 / n_s, ROUNDED * sums.ss + TINY)
+    vv = xp.maximum(sums.vv - sums.v**2 / n_v, ROUNDED * sums.vv + TINY)
     sy, vy = sums.sy - sums.s * total_s / n_s, sums.vy - sums.v * total_v / n_v
     significance = sy**2 / (ss * noise)
     fall = xp.maximum(significance - 1, 0.25) * noise / ss
