@@ -9,10 +9,13 @@ import numpyro.distributions as dist
 import pytest
 
 import gapdyn as gd
+from gapdyn.fleets import _judged, _nested
 from gapdyn.fleets._engine import sample_fleet
 from gapdyn.fleets._marginal import General, WrittenOut, marginal
+from gapdyn.fleets._nested import COMPILED
 from gapdyn.fleets._prepare import stacks
 from gapdyn.inference import prepare
+from gapdyn.inference._nested import Size
 from gapdyn.inference.engines._pareto import smooth, smooth_all
 
 FIGURES = ("mean", "sd", "q05", "q50", "q95")
@@ -175,3 +178,53 @@ def test_smoothing_of_many_rows_is_that_of_each():
         expected, expected_k = smooth(row)
         np.testing.assert_allclose(own, expected, rtol=1e-9, atol=1e-15)
         assert shape == pytest.approx(expected_k, rel=1e-8)
+
+
+def test_compiled_blocks_give_what_numpy_gives():
+    fleet = runs(40, seed=9)
+    seed = np.random.SeedSequence(4)
+    plain, compiled = (
+        sample_fleet(fleet, gd.laws.shared_rate(), seed=seed, draws=100, many=many) for many in (40, COMPILED)
+    )
+    ours, theirs = ({int(i): (d, row) for d in x for row, i in enumerate(d.at)} for x in (plain, compiled))
+    assert ours.keys() == theirs.keys()
+    for i, (drawn, row) in ours.items():
+        other, at = theirs[i]
+        np.testing.assert_allclose(drawn.pareto_k[row], other.pareto_k[at], atol=1e-3)
+        for name, figures in drawn.figures.items():
+            sd = figures["sd"][row]
+            for figure in ("mean", "q05", "q50", "q95"):
+                assert abs(figures[figure][row] - other.figures[name][figure][at]) < 0.02 * sd, (i, name, figure)
+
+
+def test_what_a_first_sample_misses_a_finer_one_finds(monkeypatch):
+    """With hardly any points nothing is verified at first, and everything then."""
+    monkeypatch.setattr(_nested, "COARSE", Size(16, 4, 2, 8))
+    fleet = runs(12, seed=3)
+    found = sample_fleet(fleet, gd.laws.shared_rate(), seed=np.random.SeedSequence(0), draws=50)
+    assert sum(len(d.at) for d in found) == 12
+    assert min(d.effective.min() for d in found if len(d.at)) > 400
+
+
+def test_quantiles_are_of_what_is_a_number():
+    at = np.tile(np.arange(100.0), (3, 1))
+    at[1, :50], at[2] = np.nan, np.inf
+    found = _judged._quantiles(at[:, ::-1])
+    np.testing.assert_array_equal(found["q50"][:2], [50, 74])
+    assert np.isnan(found["q50"][2])
+    share, mean, sd = _judged._moments(at, np.full(at.shape, 0.01))
+    np.testing.assert_allclose(share, [1, 0.5, 0])
+    np.testing.assert_allclose(mean[:2], [49.5, 74.5])
+    np.testing.assert_allclose(sd[:2], [at[0].std(), at[0, 50:].std()])
+    assert np.isnan(mean[2])
+
+
+def test_points_are_picked_as_often_as_they_weigh():
+    random = np.random.default_rng(0)
+    weight = random.uniform(size=(5, 300)) ** 4
+    weight /= weight.sum(1, keepdims=True)
+    chosen = _judged.picked(weight, 1000, np.arange(5, dtype=np.uint64))
+    assert chosen.shape == (5, 1000)
+    assert np.all(np.diff(chosen, axis=1) >= 0)
+    for row, each in zip(chosen, weight, strict=True):
+        assert np.abs(np.bincount(row, minlength=300) - 1000 * each).max() <= 1
