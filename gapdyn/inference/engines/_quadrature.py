@@ -2,6 +2,7 @@
 
 A law's levels enter linearly, so with Gaussian errors and normal priors they are integrated out in closed form. What is
 left, 2 to 7 numbers, is found by annealing and explored by importance sampling, and the levels are drawn given it.
+Posteriors of which points can be had outright (see `Target`) are not searched for unless these are not verified.
 The weights are those of the whole posterior, so that nothing is taken on trust.
 """
 
@@ -27,8 +28,9 @@ class Quadrature:
     Parameters
     ----------
     chains, draws : draws in all are their product; they are independent, and in chains for those who expect them so.
-    rounds : most proposals, each fitted to the points of those before it, before draws are taken and judged.
-    components : of the proposal.
+    rounds : of a search, most proposals, each fitted to the points of those before it, before draws are taken and
+        judged.
+    components : of its proposal.
     """
 
     chains: int = 4
