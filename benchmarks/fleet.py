@@ -4,8 +4,8 @@ Each figure is of a fresh process, warm, on simulated fleets (see `_fleet_runs.p
 values missing; "plain" runs and "hard" ones. Peers: SciPy's `curve_fit` (one call for each run, both series at once:
 estimates and standard errors, no posterior), Optimistix's Levenberg-Marquardt under `vmap` (the same), BlackJAX's NUTS
 under `vmap` (on fewer runs, one chain of 1,000 draws each). Agreement is with long NUTS of each run by itself. Coverage
-is exact where a fleet is drawn from the priors that the fit is given. `python benchmarks/fleet.py [--quick]` takes about
-three quarters of an hour on two cores; `--only calibration,speed` makes some parts of it anew.
+is exact where a fleet is drawn from the priors that the fit is given. `python benchmarks/fleet.py [--quick]` takes half
+an hour or more on two cores; `--only calibration,speed` makes some parts of it anew.
 """
 
 from __future__ import annotations

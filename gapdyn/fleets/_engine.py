@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -49,25 +49,23 @@ def sample_fleet(
     length: int = 0,
     many: int = 0,
     tell: Callable[[int], Any] = lambda count: None,
-) -> list[Drawn]:
-    """Posteriors of the runs that can be verified; `tell` is told how many runs more are done.
+) -> Iterator[Drawn]:
+    """Posteriors of the runs that can be verified, as they come; `tell` is told how many runs more are done.
 
     Chunks of a fleet that are given one `length`, of its longest run, share their compiled programs. `many`: runs of
     the whole fleet, which say what is worth compiling.
     """
-    made = []
     for stack in stacks(runs, law, prior=prior, likelihood=likelihood, route=route, length=length)[0]:
         one = jax.tree.map(lambda x: x[0], stack.obs)
         words = np.asarray([zlib.crc32(runs[i].name.encode()) for i in stack.at], np.uint64)
         own = words ^ np.uint64(seed.generate_state(1, np.uint64)[0])
         shape = OneShape.of(stack.model, one)
         if shape is not None:
-            made += sample_nested(stack, shape, seed, own, draws, many, tell)
+            yield from sample_nested(stack, shape, seed, own, draws, many, tell)
             continue
         density = marginal(stack.model, one)
         if density.size <= MOST and not stack.model.wanders and stack.obs.ts.dtype == np.float64:
-            made += _sampled(stack, density, seed, own, draws, tell)
-    return made
+            yield from _sampled(stack, density, seed, own, draws, tell)
 
 
 def _sampled(

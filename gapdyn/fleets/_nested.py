@@ -25,11 +25,12 @@ THREADS = 3  # blocks at a time: one computes while another's weights are smooth
 def sample_nested(
     stack: Stack, shape: OneShape, seed: np.random.SeedSequence, own: np.ndarray, draws: int, many: int,
     tell: Callable[[int], Any],
-) -> list[Drawn]:  # fmt: skip
-    """Posteriors of the runs of a stack that can be verified. `own` (runs,): their seeds; `many`: runs of the fleet."""
+) -> Iterator[Drawn]:  # fmt: skip
+    """Posteriors of the runs of a stack that can be verified, as they come. `own` (runs,): their seeds; `many`: runs of
+    the fleet.
+    """
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
-    made: list[Drawn] = []
     rows = np.arange(len(stack))
     coarse, fine = split(seed, 2)
     for size, seed_of, length, fast in ((COARSE, coarse, BLOCK, compiled), (FINE, fine, FEW, False)):
@@ -48,13 +49,12 @@ def sample_nested(
 
         left = []
         for where, (drawn, bad) in in_threads(begin, len(rows), length, THREADS if fast else 1):
-            made.append(drawn)
             tell(len(drawn.at))
+            yield drawn
             left.append(rows[where][bad])
         rows = np.concatenate(left)
         if not len(rows):
-            break
-    return made
+            return
 
 
 def in_threads(

@@ -125,7 +125,7 @@ def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
 def test_posteriors_are_those_of_single_runs(law: gd.laws.LawSpec):
     """Means and sds of 6 runs, 5 parameters each: 5 errors of either make 1e-4 of false alarms in all."""
     fleet = runs(24, seed=3)
-    found = sample_fleet(fleet, law, seed=np.random.SeedSequence(0), draws=300)
+    found = list(sample_fleet(fleet, law, seed=np.random.SeedSequence(0), draws=300))
     assert sum(len(d.at) for d in found) >= 23
     checked = 0
     for drawn in found:
@@ -147,7 +147,7 @@ def test_posteriors_are_those_of_single_runs(law: gd.laws.LawSpec):
 
 
 def test_figures_are_those_of_the_draws():
-    found = sample_fleet(runs(10, seed=5), gd.laws.shared_rate(), seed=np.random.SeedSequence(1), draws=500)
+    found = list(sample_fleet(runs(10, seed=5), gd.laws.shared_rate(), seed=np.random.SeedSequence(1), draws=500))
     for drawn in found:
         for name, x in drawn.draws.items():
             figures = drawn.figures[name]
@@ -201,7 +201,7 @@ def test_what_a_first_sample_misses_a_finer_one_finds(monkeypatch):
     """With hardly any points nothing is verified at first, and everything then."""
     monkeypatch.setattr(_nested, "COARSE", Size(16, 4, 2, 8))
     fleet = runs(12, seed=3)
-    found = sample_fleet(fleet, gd.laws.shared_rate(), seed=np.random.SeedSequence(0), draws=50)
+    found = list(sample_fleet(fleet, gd.laws.shared_rate(), seed=np.random.SeedSequence(0), draws=50))
     assert sum(len(d.at) for d in found) == 12
     assert min(d.effective.min() for d in found if len(d.at)) > 400
 
