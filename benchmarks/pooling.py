@@ -26,7 +26,6 @@ import numpy as np
 jax.config.update("jax_enable_x64", True)
 
 import gapdyn as gd  # noqa: E402
-from gapdyn.fleets import fit_pooled  # noqa: E402
 from gapdyn.inference import fit as fit_one  # noqa: E402
 
 SIZES = (8, 20, 40)
@@ -114,7 +113,7 @@ def study(kind: str, count: int, seed: int) -> dict[str, Any]:
     """One family: squared errors and coverage, pooled, alone and single; an unseen run's coverage."""
     fleet, truth, unseen = family(kind, count, seed)
     began = time.perf_counter()
-    pooled = fit_pooled(fleet, gd.laws.shared_rate(), key=seed, progress=False)
+    pooled = gd.fit(fleet, gd.laws.shared_rate(), key=seed, pooling="partial", progress=False)
     seconds = time.perf_counter() - began
     ends = {"pooled": np.array([np.quantile(f["u_s_inf"], (*LEVEL, 0.5)) for f in pooled.fits]).T}
     ends["alone"] = np.array([[getattr(a["u_s_inf"], q) for q in ("q05", "q95", "q50")] for a in pooled.alone]).T

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from .._check import InputError
 from .._finding import AbstractResult, Finding
@@ -25,6 +24,7 @@ from ._pooled_new import NewRun, new_run
 from ._pooled_scaling import LimitScaling, scaling
 
 if TYPE_CHECKING:
+    import polars as pl
     import xarray as xr
 
 ROWS = 20  # runs in the printed table
@@ -129,6 +129,8 @@ class PooledFit(AbstractResult):
         """One row per run: its groups and covariates, its ceiling (mean, sd, q05, q50, q95), the ceiling that it has
         alone, R-hat and effective draws.
         """
+        import polars as pl
+
         rows = []
         for i, (run, fit) in enumerate(zip(self.fleet, self.fits, strict=True)):
             here = _described(fit.draws[CEILING])
@@ -165,12 +167,14 @@ class PooledFit(AbstractResult):
         known = [n for n in self.summary if n.partition("[")[0] in self.population]
         return {
             "law": self.law.name,
+            "engine": self.engine.name,
             "form": self.form,
             "groups": {g: list(who) for g, who in self.groups.items()},
             "covariates": list(self.covariates),
             "population": {n: self.summary[n].to_dict() for n in known},
             "runs": self.frame().to_dicts(),
             "seconds": dict(self.seconds),
+            "provenance": dict(self.provenance),
             "findings": [f.to_dict() for f in self.findings],
         }
 
