@@ -39,8 +39,9 @@ def family(count: int = 8, seed: int = 0) -> gd.Fleet:
 
 @pytest.fixture(scope="module")
 def pooled() -> gd.PooledFit:
+    fleet = gd.Fleet(family(), left_out={"run 8": "t must increase"})
     return gd.fit(
-        family(), gd.laws.shared_rate(), key=0, pooling="partial", groups=["model"], covariates=["log10_flops"],
+        fleet, gd.laws.shared_rate(), key=0, pooling="partial", groups=["model"], covariates=["log10_flops"],
         engine=ENGINE,
     )  # fmt: skip
 
@@ -181,6 +182,11 @@ def test_auto_leaves_to_the_pool_what_it_does_not_state():
     asked = gd.engines.Auto(chains=2, draws=80)
     assert _sampler(asked) == dataclasses.replace(ENGINE_OF_POOLS, chains=2, draws=80)
     assert _sampler("nuts") == gd.engines.NUTS()
+
+
+def test_runs_that_the_log_could_not_give_are_said(pooled):
+    said = [f for f in pooled.findings if f.code == "left_out"]
+    assert ["1 more run of the log cannot be read, such as 'run 8'" in f.text for f in said] == [True]
 
 
 def found(groups: dict, covariates: dict, count: int = 8) -> set[str]:
