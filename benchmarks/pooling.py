@@ -8,12 +8,14 @@ single fits, which has one for gap_inf. The error is that of the ceiling's media
 fleet's scale and with the prior of pooled fits (where nothing is shared, the one that made the runs), "single" is
 `gapdyn.inference.fit` in the run's own scale.
 
-`python benchmarks/pooling.py [--families N] [--seed S] [--kinds K ...] [--quick]`
+`python benchmarks/pooling.py [--families N] [--seed S] [--kinds K ...] [--quick]`; what is stored of other kinds and
+seeds stays.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -26,7 +28,6 @@ import numpy as np
 jax.config.update("jax_enable_x64", True)
 
 import gapdyn as gd  # noqa: E402
-from gapdyn.fleets import fit_pooled  # noqa: E402
 from gapdyn.inference import fit as fit_one  # noqa: E402
 
 SIZES = (8, 20, 40)
@@ -114,7 +115,7 @@ def study(kind: str, count: int, seed: int) -> dict[str, Any]:
     """One family: squared errors and coverage, pooled, alone and single; an unseen run's coverage."""
     fleet, truth, unseen = family(kind, count, seed)
     began = time.perf_counter()
-    pooled = fit_pooled(fleet, gd.laws.shared_rate(), key=seed, progress=False)
+    pooled = gd.fit(fleet, gd.laws.shared_rate(), key=seed, pooling="partial", progress=False)
     seconds = time.perf_counter() - began
     ends = {"pooled": np.array([np.quantile(f["u_s_inf"], (*LEVEL, 0.5)) for f in pooled.fits]).T}
     ends["alone"] = np.array([[getattr(a["u_s_inf"], q) for q in ("q05", "q95", "q50")] for a in pooled.alone]).T
@@ -145,8 +146,8 @@ def gathered(studies: list[dict[str, Any]], against: str, random: np.random.Gene
     return {"ratio": float(mine.sum() / other.sum()), "interval": np.quantile(ratios, LEVEL).tolist()}
 
 
-def summary(kind: str, studies: list[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of one kind of families."""
+def summary(kind: str, seed: int, studies: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of families of one kind, made from `seed` on."""
     random = np.random.default_rng(0)
     cover = {w: float(np.mean([c for s in studies for c in s[w]["covered"]])) for w in ("pooled", "alone", "single")}
     hardly = {
@@ -154,6 +155,8 @@ def summary(kind: str, studies: list[dict[str, Any]]) -> dict[str, Any]:
     }
     unseen = [c for s in studies for c in s["unseen"]]
     return {
+        "kind": kind,
+        "seed": seed,
         "families": len(studies),
         "runs": sum(s["runs"] for s in studies),
         "squared_error_over_alone": gathered(studies, "alone", random),
@@ -168,18 +171,31 @@ def summary(kind: str, studies: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def with_earlier(new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These figures, and those that are stored of other kinds and seeds."""
+    path = _bench.RESULTS / "pooling.json"
+    earlier = json.loads(path.read_text())["studies"] if path.exists() else []
+    done = {(s["kind"], s["seed"]) for s in new}
+    every = [*new, *(s for s in earlier if (s["kind"], s["seed"]) not in done)]
+    return sorted(every, key=lambda s: (list(KINDS).index(s["kind"]), s["seed"]))
+
+
 def table(result: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| families | squared error over alone | coverage pooled (alone) | unseen runs covered |",
-        "|---|---|---|---|",
+        "| families | squared error over alone | over single fits | coverage (alone, single) | unseen runs |",
+        "|---|---|---|---|---|",
     ]
-    for kind, s in result["kinds"].items():
-        ratio = s["squared_error_over_alone"]
-        low, high = ratio["interval"]
-        lines.append(f"| {kind}: {s['families']}, {s['runs']} runs | {ratio['ratio']:.2f} [{low:.2f}, {high:.2f}] | "
-                     f"{s['coverage']['pooled']:.1%} ({s['coverage']['alone']:.1%}) | {s['unseen']['coverage']:.0%} of "
-                     f"{s['unseen']['runs']} |")  # fmt: skip
+    for s in result["studies"]:
+        ratios = [
+            "{ratio:.2f} [{0:.2f}, {1:.2f}]".format(*r["interval"], **r)
+            for r in (s["squared_error_over_alone"], s["squared_error_over_single"])
+        ]
+        pooled, alone, single = (f"{s['coverage'][who]:.1%}" for who in ("pooled", "alone", "single"))
+        which = f"{s['kind']}, seed {s['seed']}: {s['families']}, {s['runs']} runs"
+        unseen = f"{s['unseen']['coverage']:.1%} of {s['unseen']['runs']}"
+        cells = [which, *ratios, f"{pooled} ({alone}, {single})", unseen]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -198,7 +214,8 @@ if __name__ == "__main__":
         for i in range(count):
             for kind, studies in raw.items():
                 studies.append(study(kind, sizes[i % len(sizes)], options.seed + i))
-            result = {"kinds": {kind: summary(kind, studies) for kind, studies in raw.items()}}
+            found = [summary(kind, options.seed, studies) for kind, studies in raw.items()]
             if not options.quick:  # after every family: it takes its time
-                _bench.save("pooling", result)
-            print(table(result), flush=True)
+                found = with_earlier(found)
+                _bench.save("pooling", {"studies": found})
+            print(table({"studies": found}), flush=True)

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from .dynamics import solve as solve
     from .dynamics import time_to as time_to
     from .fleets import FleetFit as FleetFit
+    from .fleets import LimitScaling as LimitScaling
+    from .fleets import NewRun as NewRun
+    from .fleets import PooledFit as PooledFit
     from .fleets import fit as fit
     from .fleets import read_fleet_fit as read_fleet_fit
     from .inference import Finding as Finding
@@ -91,7 +94,7 @@ _HOME = {
     **dict.fromkeys(("gv_scaling", "pass_at_k", "score_correlation", "weights"), "measurement"),
     **dict.fromkeys(("GapLaw", "curves", "forcings", "laws", "limits", "sensitivity", "solve", "time_to"), "dynamics"),
     **dict.fromkeys(("Finding", "Fit", "Likelihood", "engines", "simulate"), "inference"),
-    **dict.fromkeys(("FleetFit", "fit", "read_fleet_fit"), "fleets"),
+    **dict.fromkeys(("FleetFit", "LimitScaling", "NewRun", "PooledFit", "fit", "read_fleet_fit"), "fleets"),
     **dict.fromkeys(("Backtest", "Calibration", "Check", "Comparison", "Information", "Loo", "Progress"), "criticism"),
     **dict.fromkeys(("backtest", "calibrate", "check", "claims", "compare", "exponential_fit"), "criticism"),
     **dict.fromkeys(("information", "loo", "prior_check", "prior_sensitivity", "progress", "rivals"), "criticism"),

@@ -8,7 +8,7 @@ import nbclient
 import nbformat
 import pytest
 
-LONG = ("03_engines", "04_which_law")  # every engine; every law: minutes
+LONG = ("03_engines", "04_which_law", "08_a_fleet_of_runs")  # every engine, every law, pooling by NUTS: minutes
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 

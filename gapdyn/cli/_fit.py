@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--table is for a file with several runs, and this is one run. Use --json, or leave it out.")
     with asked_folder(arguments.out, FILES, arguments.overwrite) as folder:
         set_up_jax()
-        result = judge(_request.fit(arguments, measured), arguments.seed)
+        result = judge(_request.fit(arguments, measured, **_request.pooling(arguments)), arguments.seed)
         report = payload(*result, seconds=time.perf_counter() - began)
         try:
             if folder:

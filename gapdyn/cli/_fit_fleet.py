@@ -15,13 +15,13 @@ TABLES = (".csv", ".parquet")
 
 
 def run(arguments: argparse.Namespace, fleet: Any) -> int:
-    """Fit each run, print counts and ceilings, keep draws and table where asked."""
+    """Fit each run, or all together, print counts and ceilings, keep draws and table where asked."""
     from ..data import StoppedWriting
 
     table = _ready_table(arguments)
     set_up_jax()
     try:
-        fitted = _request.fit(arguments, fleet)
+        fitted = _request.fit(arguments, fleet, out=arguments.out, **_request.pooling(arguments))
     except StoppedWriting as error:
         raise Failed(str(error)) from error
     found = reworded(fitted.findings)

@@ -21,6 +21,7 @@ ROUTES = ("auto", "exact", "fixed", "ode", "map")
 NOISES = ("gaussian", "student_t")
 EXCESSES = ("shared", "separate")
 RESIDUALS = ("independent", "wander")
+POOLINGS = ("none", "partial")
 CLOCKS = ("epoch", "round", "step", "token", "lr")
 UNITS = ("nats/response", "nats/token", "arbitrary")
 SOLVERS = ("mean", "first")  # of `gapdyn measure`

@@ -16,6 +16,7 @@ from ._names import (
     IN_ROUNDS,
     LAWS,
     NOISES,
+    POOLINGS,
     RESIDUALS,
     ROUTES,
     SCHEDULES,
@@ -131,6 +132,7 @@ def build() -> argparse.ArgumentParser:
     fit = add("fit", "posterior of a law, and the ceiling, of a run, or of every run of a file")
     _add_run(fit)
     _add_model(fit)
+    _add_pooling(fit)
     wrote = "of one run, also write fit.json, trajectory.png, ceiling.png, check.png there; of several, the draws: the "
     goes_on = "same command goes on after whatever stopped it"
     fit.add_argument("--out", type=text, metavar="DIR", help=wrote + goes_on)
@@ -304,6 +306,15 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--target-acceptance", number(0, 1, open=True), care, metavar="P")
     _add_seed(parser, 0)
     _add_json(parser)
+
+
+def _add_pooling(parser: argparse.ArgumentParser) -> None:
+    which = f"{_or(POOLINGS)}: whether the runs of a file inform one another {_DEFAULT}"
+    parser.add_argument("--pooling", type=one_of("pooling", POOLINGS), default=POOLINGS[0], help=which)
+    label = "label by which pooled runs are grouped, such as model; may be repeated"
+    parser.add_argument("--group", type=text, action="append", default=[], metavar="NAME", help=label)
+    number = "number of each pooled run that its parameters may go with, such as log10_flops; may be repeated"
+    parser.add_argument("--covariate", type=text, action="append", default=[], metavar="NAME", help=number)
 
 
 def _add_law(parser: argparse.ArgumentParser, fix: str) -> None:

@@ -108,8 +108,8 @@ def rivals(arguments: argparse.Namespace) -> Any:
     return None if arguments.law is None else [known[name]() for name in arguments.law]
 
 
-def fit(arguments: argparse.Namespace, data: Any) -> Any:
-    """The fit that was asked for, of a run or of a fleet, which goes to the folder asked for."""
+def fit(arguments: argparse.Namespace, data: Any, **more: Any) -> Any:
+    """The fit that was asked for, of a run or of a fleet; `more` goes to the library as it is."""
     from ..fleets import fit as fit_data
     from ..inference import Likelihood, engines
 
@@ -135,8 +135,13 @@ def fit(arguments: argparse.Namespace, data: Any) -> Any:
         ),
         series=arguments.series,
         route=arguments.route,
-        **({"out": arguments.out} if hasattr(data, "runs") else {}),
+        **more,
     )
+
+
+def pooling(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Whether and how the runs of a file inform one another."""
+    return {"pooling": arguments.pooling, "groups": arguments.group, "covariates": arguments.covariate}
 
 
 def prior(name: str, call: Call, of_law: set[str]) -> Any:

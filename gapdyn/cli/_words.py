@@ -65,7 +65,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"{_FREE}overwrite=True", "--overwrite"),
     (rf"{_FREE}columns=\{{(?P<ours>{_TEXT}): (?P<theirs>{_TEXT})\}}", _pair("column")),
     (r", or use read_fleet", ""),
-    (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise|verifier)=(?P<value>{_TEXT})", _option),
+    (rf"{_FREE}(?P<name>run|t|clock|unit|delimiter|route|noise|verifier|pooling)=(?P<value>{_TEXT})", _option),
     (r"\bLeave out run=", "Leave out --run"),
     (r": columns maps ", ": --column maps "),
     (r"^columns maps ", "--column maps "),
@@ -80,6 +80,9 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bat=0 \(at=\[0, 100\] for two\)", "--at 0 (--at 0,100 for two)"),
     (r"(?<![\w'\"])(\w+)=None\b", r"--without \1"),
     (rf"(?<=such as )(?P<ours>\w+)=(?P<theirs>{_TEXT})", _field),
+    # pooling
+    (r"^(out|series|pooling) is for ", r"--\1 is for "),
+    (r"^(group|covariate)s is for ", r"--\1 is for "),
     # laws, priors, engines
     (r"^prior for '(\w+)'", r"--prior \1"),
     (r"^law '(\w+)': (\w+)=([^ ,]+), but", r"--fix \2=\3, but"),

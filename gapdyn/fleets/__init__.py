@@ -6,7 +6,6 @@ from ._collect import read_fleet_fit as read_fleet_fit
 from ._fit import fit as fit
 from ._labels import covariate as covariate
 from ._labels import labels as labels
-from ._pooled import fit_pooled as fit_pooled
 from ._pooled_new import NewRun as NewRun
 from ._pooled_result import PooledFit as PooledFit
 from ._pooled_scaling import LimitScaling as LimitScaling

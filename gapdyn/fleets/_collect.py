@@ -20,7 +20,7 @@ from ._describe import describe_law, describe_prior, law_of, prior_of
 from ._each import FIGURES
 from ._prepare import widths
 from ._result import FleetFit, FleetSummary
-from ._status import NOT_COMPUTED, RunStatus, findings
+from ._status import NOT_COMPUTED, RunStatus, findings, left_out
 
 NUMBERS = ("pareto_k", "effective", "log_evidence", "p_limit")
 PLAIN = ("status", "reason", "engine", "findings", *NUMBERS)
@@ -50,11 +50,7 @@ def collected(
             store.tidy()
     status = known.get("status", NOT_COMPUTED)
     reason, engine = known.get("reason", ""), known.get("engine", "")
-    if fleet.left_out:
-        count, (name, why) = len(fleet.left_out), next(iter(fleet.left_out.items()))
-        more_runs = "1 more run" if count == 1 else f"{count:,} more runs"
-        text = f"{more_runs} of the log cannot be read, such as {name!r}: {why}"
-        found.append(Finding("warning", "left_out", text, "There is no row of such a run here."))
+    found += left_out(fleet)
     found += findings(fleet.names, status, reason, engine, known.get("findings", 0))
     numbers: dict[str, Any] = {name: known.get(name, np.nan) for name in NUMBERS}
     words = {NOT_COMPUTED: "not computed", **{int(s): s.name.lower() for s in RunStatus}}

@@ -1,7 +1,8 @@
-"""`fit_pooled`: the runs of a fleet fitted together, each informed by the others as far as they are alike."""
+"""The runs of a fleet fitted together, each informed by the others as far as they are alike."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ..inference._data_findings import findings_of_draws
 from ..inference._diagnostics import Summary, summarise
 from ..inference._fit import precision_finding, provenance
 from ..inference._posterior import Completed
-from ..inference.engines import NUTS, as_engine
+from ..inference.engines import NUTS, Auto, as_engine
 from ..inference.engines._passes import Pass, sample_with_care
 from ._labels import covariate, labels
 from ._pooled_data import Prepared, check_poolable, prepare_pool
@@ -26,6 +27,7 @@ from ._pooled_findings import pool_findings
 from ._pooled_model import target
 from ._pooled_result import PooledFit
 from ._pooled_start import alone, in_form, spreads, start
+from ._status import left_out
 
 FORMS = ("auto", "centred", "non_centred")
 # with levels integrated out the posterior is smooth: few draws are worth many
@@ -50,51 +52,27 @@ def fit_pooled(
     form: str = "auto",
     prior: Mapping[str, Any] | None = None,
     likelihood: Likelihood | None = None,
-    engine: Any = ENGINE,
+    engine: Any = "auto",
     route: str = "auto",
     progress: bool | None = None,
 ) -> PooledFit:
-    """The posterior of a law given all runs of a fleet, whose parameters come from one population.
+    """See `fit` with pooling="partial".
 
-    Each parameter of a run is, on the whole line (a rate by its log, a ratio by its logit): a typical value, what the
-    run's groups add, slopes times its covariates, and its own deviation. How far runs differ is inferred: runs that
-    are alike lend one another much, runs that share nothing lend nothing. The ceiling u_s_inf is pooled in the place of
-    gap_inf, where the law offers it.
-
-    Parameters
-    ----------
-    fleet : runs of one clock and one unit, two or more.
-    law : a law of `gapdyn.laws`; its given numbers are held fixed, its given distributions are priors of the typical
-        run's numbers.
-    key : seed, an integer or a JAX key.
-    groups : labels by which runs are grouped, such as "model"; each gets its own effect on every parameter of the law.
-    covariates : numbers of the runs, such as "log10_flops", that every parameter of the law may go with.
     form : "centred" samples runs' own values, "non_centred" their places in the population; "auto" lets each run's data
         choose. The posterior is the same, the sampler's ease is not.
-    prior, likelihood, route : as for `gapdyn.fit`; a prior is that of the typical run.
-    engine : "nuts", or settings such as `gapdyn.engines.NUTS(draws=2000)`.
-    progress : whether to show a bar on stderr; None: in a terminal or a notebook.
-
-    Raises
-    ------
-    InputError
-        A fleet of one run or of several clocks or units, a curve, a run that cannot be fitted, an unknown label, form
-        or engine, a prior off its parameter's support.
     """
     began = time.perf_counter()
     choose(form, FORMS, "form of pooling")
-    settings = as_engine(engine)
-    if not isinstance(settings, NUTS):
-        raise InputError(
-            f"engine {settings.name!r} does not sample a pooled fleet, which has more numbers than it can. Use 'nuts'."
-        )
+    settings = _sampler(engine)
     check_poolable(fleet, law)
     k_alone, k_start, k_sample = split(as_seed(key), 3)
     told = labels(fleet, groups)
     members = {name: [label[i] for label in told] for i, name in enumerate(groups)}
+    if isinstance(covariates, str):
+        raise InputError(f"covariates={covariates!r}: give a list of names, such as [{covariates!r}].")
     numbers = {name: covariate(fleet, name) for name in covariates}
     prepared = prepare_pool(fleet, law, members, numbers, prior, likelihood, route)
-    findings = precision_finding()
+    findings = [*precision_finding(), *left_out(fleet)]
     passes = alone(prepared, k_alone)
     found = spreads(prepared, passes)
     prepared = in_form(prepared, form, found)
@@ -130,6 +108,20 @@ def fit_pooled(
         prepared=prepared,
         hyper=made.hyper,
     )
+
+
+def _sampler(engine: Any) -> NUTS:
+    """The settings that sample a pooled fleet: of "auto" what it states, the rest as suits here."""
+    settings, usual = as_engine(engine), Auto()
+    if isinstance(settings, Auto) and settings.fallback:
+        known = {f.name: getattr(settings, f.name) for f in dataclasses.fields(ENGINE)}
+        return dataclasses.replace(ENGINE, **{n: x for n, x in known.items() if x != getattr(usual, n)})
+    if not isinstance(settings, NUTS):
+        told = repr(settings.name) if settings.name != "auto" else "'auto' without fallback"
+        raise InputError(
+            f"engine {told} does not sample a pooled fleet, which has more numbers than it can. Use engine='nuts'."
+        )
+    return settings
 
 
 def _sample(settings: Any, key: Any, prepared: Prepared, aim: Any, first: Any, progress: bool | None) -> Pass:

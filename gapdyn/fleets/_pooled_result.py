@@ -167,12 +167,14 @@ class PooledFit(AbstractResult):
         known = [n for n in self.summary if n.partition("[")[0] in self.population]
         return {
             "law": self.law.name,
+            "engine": self.engine.name,
             "form": self.form,
             "groups": {g: list(who) for g, who in self.groups.items()},
             "covariates": list(self.covariates),
             "population": {n: self.summary[n].to_dict() for n in known},
             "runs": self.frame().to_dicts(),
             "seconds": dict(self.seconds),
+            "provenance": dict(self.provenance),
             "findings": [f.to_dict() for f in self.findings],
         }
 

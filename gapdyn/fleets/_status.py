@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._finding import Finding
+from ..data import Fleet
 from ..data._text import listing
 
 NOT_COMPUTED = -1
@@ -38,7 +39,8 @@ class RunStatus(enum.IntEnum):
 # finding of one run -> (level, what many of them have, remedy); their order is that of the bits that are stored
 SAID: dict[str, tuple[str, str, str]] = {
     "short_run": ("warning", "an open ceiling: its 90% interval is wider than the fall seen so far",
-                  "Train these on, state what you know of the limit as a prior, or let runs inform each other."),
+                  "Train these on, state what you know of the limit as a prior, or let runs inform each other: "
+                  "pooling='partial'."),
     "no_limit": ("warning", "a posterior in part of which the law has no limit: the gap does not close",
                  "Their ceilings are of the other draws. Train on, or state rho or gap_inf more closely."),
     "few_checkpoints": ("warning", "no more checkpoints than the law has numbers to find",
@@ -79,6 +81,16 @@ def as_bits(found: Iterable[Finding]) -> int:
 def has(bits: np.ndarray, code: str) -> np.ndarray:
     """Which runs have a finding, (runs,)."""
     return (np.asarray(bits, np.int64) & _BITS[code]) != 0
+
+
+def left_out(fleet: Fleet) -> list[Finding]:
+    """That some runs of the log could not be read, if so it is."""
+    if not fleet.left_out:
+        return []
+    count, (name, why) = len(fleet.left_out), next(iter(fleet.left_out.items()))
+    more_runs = "1 more run" if count == 1 else f"{count:,} more runs"
+    text = f"{more_runs} of the log cannot be read, such as {name!r}: {why}"
+    return [Finding("warning", "left_out", text, "There is no row of such a run here.")]
 
 
 def findings(

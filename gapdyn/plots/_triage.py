@@ -53,11 +53,11 @@ def triage(fitted: FleetFit, *, size: str = "notebook") -> Figure:
         ax.text(count, row, f" {count:,} ({count / len(fitted):.1%})", va="center", fontsize=chosen.small, color=INK)
         names = ", ".join(line["runs"][:NAMED]) + (", …" if len(line["runs"]) > NAMED else "")
         why = line["why"] if line["status"] != "trusted" else ""
-        text = textwrap.shorten(" · ".join(filter(None, [names, why])), width, placeholder=" …")
-        ax.annotate(plain(text), (0, row + 0.36), (3, 0), textcoords="offset points", va="center", color=GREY,
+        text = textwrap.fill(" · ".join(filter(None, [names, why])), width, max_lines=2, placeholder=" …")
+        ax.annotate(plain(text), (0, row + 0.22), (3, 0), textcoords="offset points", va="top", color=GREY,
                     fontsize=chosen.small - 1)  # fmt: skip
     ax.set_yticks(range(len(found)), [line["status"] for line in found], fontsize=chosen.small)
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(found) - 0.4, -0.5)
+    ax.set_ylim(len(found) - 0.3, -0.5)
     ax.set_xlim(0, 1.22 * max(1, int(np.max([line["count"] for line in found]))))
     return figure

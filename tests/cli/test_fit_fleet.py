@@ -74,6 +74,31 @@ def test_one_run_of_the_file_is_fitted_as_ever(file: str, capsys: pytest.Capture
     assert report["ceiling"]["u_s"]["q50"] == pytest.approx(1.0, abs=0.05)
 
 
+def test_runs_that_inform_one_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Five seen runs and one that was hardly seen, whose ceiling is then known better."""
+    seen = [simulated(i) for i in range(5)]
+    begun = dataclasses.replace(simulated(9).head(4), name="begun", meta={"labels": {"model": "a"}})
+    flops = [np.full(len(run), 20.0 + i) for i, run in enumerate([*seen, begun])]
+    runs = [dataclasses.replace(r, extra={"log10_flops": x}) for r, x in zip([*seen, begun], flops, strict=True)]
+    path, table = gd.write_run(gd.Fleet(runs), tmp_path / "runs.parquet"), tmp_path / "pooled.csv"
+    asked = ["fit", str(path), "--pooling", "partial", "--group", "model", "--covariate", "log10_flops",
+             "--chains", "2", "--warmup", "100", "--draws", "100"]  # fmt: skip
+    assert main([*asked, "--table", str(table)]) in (0, 1)  # so few draws may be called too few
+    shown = capsys.readouterr()
+    assert shown.out.startswith("6 runs | shared-rate law, partially pooled | nuts 2x100")
+    assert "u_s_inf: model a" in shown.out
+    assert "u_s_inf per log10_flops" in shown.out
+    assert "few_members" in shown.err
+    frame = pl.read_csv(table)
+    assert frame["run"].to_list() == [*(f"run {i}" for i in range(5)), "begun"]
+    last = frame.row(-1, named=True)
+    assert last["ceiling_sd"] < 0.5 * last["alone_sd"]
+    assert main([*asked, "--json"]) in (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert report["runs"][-1]["ceiling_sd"] == pytest.approx(last["ceiling_sd"])
+    assert report["groups"] == {"model": ["a", "b"]}
+
+
 def test_all_declined_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     two = gd.Fleet([FLAT, dataclasses.replace(FLAT, name="flat too")])
     path = gd.write_run(two, tmp_path / "flat.parquet")
@@ -91,6 +116,13 @@ def test_all_declined_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture
         (["--run", "run 1", "--table", "x.csv"], "--table is for a file with several runs, and this is one run"),
         (["--run", "run"], "there is no run 'run'"),
         (["--engine", "nuts", "--draws", "9999999"], "do not fit into memory"),
+        (["--group", "model"], "--group is for --pooling partial, and this is --pooling none. Leave it out."),
+        (["--pooling", "full"], "unknown pooling 'full'. Allowed: none, partial."),
+        (["--pooling", "partial", "--out", "fits"], "--out is for --pooling none, and this is --pooling partial"),
+        (["--pooling", "partial", "--run", "run 1"], "--pooling is for fleets, and this is one run"),
+        (["--pooling", "partial", "--engine", "laplace"], "'laplace' does not sample a pooled fleet"),
+        (["--pooling", "partial", "--group", "seed"], "no label 'seed'"),
+        (["--pooling", "partial", "--law", "exponential"], "fit the runs one by one: --pooling none."),
     ],
 )
 def test_bad_input_is_one_line(file: str, more: list[str], message: str, capsys: pytest.CaptureFixture[str]):

@@ -31,6 +31,9 @@ def test_names_are_those_of_the_library():
     from gapdyn.logs._sources import SOURCES
 
     assert tuple(SOURCES) == _names.SOURCES
+    from gapdyn.fleets._fit import POOLINGS
+
+    assert _names.POOLINGS == POOLINGS
     assert (_names.ROUTES, _names.CLOCKS, _names.UNITS) == (ROUTES, CLOCKS, UNITS)
     assert [gd.Likelihood(noise=noise).noise for noise in _names.NOISES] == list(_names.NOISES)
     assert [gd.Likelihood(excess=excess).excess for excess in _names.EXCESSES] == list(_names.EXCESSES)
@@ -99,6 +102,16 @@ WORDS = [
      "Wait for the other processes and start the same command again."),
     ("Leave these settings out, or look at one of them with gd.solve.", "Leave these settings out."),
     ("Narrow the ranges; one such setting alone shows why with gd.solve.", "Narrow the ranges."),
+    ("groups is for pooling='partial', and this is pooling='none'. Leave it out.",
+     "--group is for --pooling partial, and this is --pooling none. Leave it out."),
+    ("covariates is for fleets, and this is one run. Leave it out.",
+     "--covariate is for fleets, and this is one run. Leave it out."),
+    ("out is for pooling='none', and this is pooling='partial'. Leave it out.",
+     "--out is for --pooling none, and this is --pooling partial. Leave it out."),
+    ("or let runs inform each other: pooling='partial'.", "or let runs inform each other: --pooling partial."),
+    ("Pool a law, such as gd.laws.shared_rate(), or fit the runs one by one: pooling='none'.",
+     "Pool a law, such as --law shared_rate, or fit the runs one by one: --pooling none."),
+    ("more numbers than it can. Use engine='nuts'.", "more numbers than it can. Use --engine nuts."),
     # what users have named is left alone
     ("run 'sort=True': t must increase; t[4]=300 follows t[3]=400.",
      "run 'sort=True': t must increase; t[4]=300 follows t[3]=400."),

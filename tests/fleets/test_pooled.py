@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
 import gapdyn as gd
-from gapdyn.fleets import LimitScaling, NewRun, PooledFit, fit_pooled
+from gapdyn.fleets._pooled import ENGINE as ENGINE_OF_POOLS
+from gapdyn.fleets._pooled import _sampler
 from gapdyn.fleets._pooled_data import prepare_pool
 from gapdyn.fleets._pooled_findings import pool_findings
 from gapdyn.fleets._pooled_model import scatter
@@ -36,10 +38,12 @@ def family(count: int = 8, seed: int = 0) -> gd.Fleet:
 
 
 @pytest.fixture(scope="module")
-def pooled() -> PooledFit:
-    return fit_pooled(
-        family(), gd.laws.shared_rate(), key=0, groups=("model",), covariates=("log10_flops",), engine=ENGINE
-    )
+def pooled() -> gd.PooledFit:
+    fleet = gd.Fleet(family(), left_out={"run 8": "t must increase"})
+    return gd.fit(
+        fleet, gd.laws.shared_rate(), key=0, pooling="partial", groups=["model"], covariates=["log10_flops"],
+        engine=ENGINE,
+    )  # fmt: skip
 
 
 def test_every_run_has_its_fit_with_all_that_a_fit_has(pooled):
@@ -97,7 +101,7 @@ def test_arviz_gets_runs_and_members_as_dims(pooled):
 
 def test_the_scaling_is_the_pooled_slope_and_widens_away_from_the_runs(pooled):
     line = pooled.scaling(by="log10_flops")
-    assert isinstance(line, LimitScaling)
+    assert isinstance(line, gd.LimitScaling)
     slope = pooled.population["slope_u_s_inf_by_log10_flops"]
     np.testing.assert_allclose(line.slope, np.quantile(slope, (0.05, 0.5, 0.95)), rtol=1e-6)
     np.testing.assert_allclose(line.rising, np.mean(slope > 0))
@@ -114,7 +118,7 @@ def test_the_scaling_is_the_pooled_slope_and_widens_away_from_the_runs(pooled):
 def test_an_unseen_run_of_a_known_group_is_known_better_than_one_of_a_new_group(pooled):
     known = pooled.new_run(group="a", covariates={"log10_flops": 21.0}, key=1)
     other = pooled.new_run(covariates={"log10_flops": 21.0}, key=1)
-    assert isinstance(known, NewRun)
+    assert isinstance(known, gd.NewRun)
     assert np.std(known["u_s0"]) < np.std(other["u_s0"])
     d = known.draws
     np.testing.assert_allclose(d["u_s_inf"] - d["u_v_inf"], d["gap_inf"], atol=1e-9)
@@ -145,15 +149,44 @@ def test_what_cannot_be_asked_is_said(pooled, call, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"form": "half"}, "unknown form of pooling 'half'"),
-        ({"engine": "importance"}, "does not sample a pooled fleet"),
-        ({"groups": ("seed",)}, "no label 'seed'"),
-        ({"covariates": ("loss",)}, "no number 'loss'"),
+        ({"pooling": "full"}, "unknown pooling 'full'. Allowed: none, partial."),
+        ({"engine": "importance"}, "engine 'importance' does not sample a pooled fleet"),
+        ({"engine": gd.engines.Auto(fallback=False)}, "engine 'auto' without fallback does not sample"),
+        ({"groups": ["seed"]}, "no label 'seed'"),
+        ({"groups": "model"}, "give a list of names of labels"),
+        ({"covariates": ["loss"]}, "no number 'loss'"),
+        ({"covariates": "log10_flops"}, "give a list of names, such as ['log10_flops']"),
+        ({"out": "fits"}, "out is for pooling='none', and this is pooling='partial'. Leave it out."),
+        ({"chunk": 8}, "chunk is for pooling='none'"),
+        ({"draws": 100}, "draws is for pooling='none'"),
+        ({"series": "u_s"}, "series is for pooling='none'"),
+        ({"start": "another fit"}, "start is for one run, and this is a fleet"),
+        ({"pooling": "none", "groups": ["model"]}, "groups is for pooling='partial', and this is pooling='none'"),
+        ({"pooling": "none", "covariates": ["log10_flops"]}, "covariates is for pooling='partial'"),
     ],
 )
-def test_settings_that_do_not_exist_are_said(settings, message):
-    with pytest.raises(gd.InputError, match=message):
-        fit_pooled(family(), gd.laws.shared_rate(), key=0, **settings)
+def test_settings_that_do_not_exist_or_do_not_go_together_are_said(settings, message):
+    with pytest.raises(gd.InputError, match=re.escape(message)):
+        gd.fit(family(), gd.laws.shared_rate(), key=0, **{"pooling": "partial", **settings})
+
+
+def test_one_run_has_nobody_to_share_with():
+    run = family()["run 1"]
+    for more in ({"pooling": "partial"}, {"groups": ["model"]}, {"covariates": ["log10_flops"]}):
+        with pytest.raises(gd.InputError, match=f"{next(iter(more))} is for fleets, and this is one run"):
+            gd.fit(run, gd.laws.shared_rate(), key=0, **more)
+
+
+def test_auto_leaves_to_the_pool_what_it_does_not_state():
+    assert _sampler("auto") == ENGINE_OF_POOLS
+    asked = gd.engines.Auto(chains=2, draws=80)
+    assert _sampler(asked) == dataclasses.replace(ENGINE_OF_POOLS, chains=2, draws=80)
+    assert _sampler("nuts") == gd.engines.NUTS()
+
+
+def test_runs_that_the_log_could_not_give_are_said(pooled):
+    said = [f for f in pooled.findings if f.code == "left_out"]
+    assert ["1 more run of the log cannot be read, such as 'run 8'" in f.text for f in said] == [True]
 
 
 def found(groups: dict, covariates: dict, count: int = 8) -> set[str]:

@@ -12,7 +12,6 @@ import numpyro.distributions as dist
 import pytest
 
 import gapdyn as gd
-from gapdyn.fleets import fit_pooled
 from gapdyn.fleets._pooled_data import Prepared, fleet_scales, pooled_law, prepare_pool
 from gapdyn.fleets._pooled_model import OWN, PooledModel, target
 
@@ -173,4 +172,4 @@ def test_student_t_noise_is_sampled_whole():
 )  # fmt: skip
 def test_what_cannot_be_pooled_is_said(fleet, law, message):
     with pytest.raises(gd.InputError, match=message):
-        fit_pooled(fleet(), law, key=0)
+        gd.fit(fleet(), law, key=0, pooling="partial")

@@ -13,14 +13,14 @@ import pytest
 from scipy.stats import binom
 
 import gapdyn as gd
-from gapdyn.fleets import PooledFit, fit_pooled
+from gapdyn.fleets._pooled import fit_pooled
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 FALSE_ALARM = 1e-3
 
 
-def fitted(fleet: gd.Fleet, **settings) -> PooledFit:
+def fitted(fleet: gd.Fleet, **settings) -> gd.PooledFit:
     return fit_pooled(fleet, gd.laws.shared_rate(), key=0, progress=False, **settings)
 
 

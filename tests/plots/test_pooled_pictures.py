@@ -7,13 +7,12 @@ import pytest
 
 import gapdyn as gd
 from gapdyn import plots
-from gapdyn.fleets import LimitScaling
 
 
-def scaling() -> LimitScaling:
+def scaling() -> gd.LimitScaling:
     at = np.linspace(20, 24, 5)
     line = np.stack([1 - 0.1 * (at - 20) + d for d in (-0.1, 0.0, 0.1)])
-    return LimitScaling(
+    return gd.LimitScaling(
         of="u_s_inf", by="log10_flops", names=("a", "b", "c"), x=np.array([20.0, 22.0, 24.0]),
         values=np.array([[0.9, 0.7, 0.5], [1.0, 0.8, 0.6], [1.1, 0.9, 0.8]]), at=at, line=line,
         another=line + np.array([[-0.1], [0.0], [0.1]]), slope=np.array([-0.2, -0.1, 0.0]), centre=22.0,
