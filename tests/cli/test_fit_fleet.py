@@ -74,6 +74,7 @@ def test_one_run_of_the_file_is_fitted_as_ever(file: str, capsys: pytest.Capture
     assert report["ceiling"]["u_s"]["q50"] == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_runs_that_inform_one_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Five seen runs and one that was hardly seen, whose ceiling is then known better."""
     seen = [simulated(i) for i in range(5)]

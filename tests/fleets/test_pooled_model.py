@@ -159,7 +159,7 @@ def test_student_t_noise_is_sampled_whole():
 @pytest.mark.parametrize(
     ("fleet", "law", "message"),
     [
-        (lambda: runs()[0], gd.laws.shared_rate(), "needs a Fleet, got Run"),
+        (lambda: runs()[0], gd.laws.shared_rate(), "pooling is for fleets, and this is one run"),
         (lambda: gd.Fleet(runs(1)), gd.laws.shared_rate(), "two runs or more"),
         (lambda: gd.Fleet(runs()), gd.curves.sigmoid(), "is a curve"),
         (lambda: gd.Fleet([runs()[0], dataclasses.replace(runs()[1], clock="token")]), gd.laws.shared_rate(),
