@@ -147,10 +147,13 @@ PARTS = {"calibration": calibration, "speed": speed, "accuracy": accuracy, "laws
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """The figures as Markdown, of the parts that were made."""
+    return "\n\n".join("\n".join(TABLES[part](result[part])) for part in TABLES if part in result)
+
+
+def _speeds(speeds: dict[str, Any]) -> list[str]:
     lines = ["| | runs | plain, fits/s | hard, fits/s | of unbounded `curve_fit` | 90% interval of the ceiling "
              "covers | no figure |", "|---|---|---|---|---|---|---|"]  # fmt: skip
-    speeds = result["speed"]
     base = {kind: f["curve_fit"][-1]["per_s"] for kind, f in speeds.items()}
     for method in NAMES:
         rows = {kind: f[method] for kind, f in speeds.items() if method in f}
@@ -162,27 +165,43 @@ def table(result: dict[str, Any]) -> str:
                 f"| {NAMES[method]} | {last['runs']:,} | {_short(plain)} | {_short(last['per_s'])} | {_short(share)} "
                 f"| {covers:.1%} | {last['nan'] / last['runs']:.1%} |"
             )
-    lines += ["", "| | width, of that of long NUTS: median (1st to 99th percentile) | mean off, sds | figures |",
-              "|---|---|---|---|"]  # fmt: skip
+    return lines
+
+
+def _accuracies(accuracy: dict[str, Any]) -> list[str]:
+    lines = ["| | width, of that of long NUTS: median (1st to 99th percentile) | mean off, sds | figures |",
+             "|---|---|---|---|"]  # fmt: skip
     for method in ("gapdyn", "curve_fit"):
-        f = result["accuracy"][method]
-        width, off = f["ratio"], f["off"]
+        width, off = (accuracy[method][n] for n in ("ratio", "off"))
         lines.append(
             f"| {NAMES[method]} | {width['median']:.3f} ({width['p01']:.2f} to {width['p99']:.2f}) "
             f"| {off['median']:.2f} ({off['p01']:.2f} to {off['p99']:.2f}) | {width['count']} |"
         )
-    covered = result["calibration"]["coverage"]
-    lines += ["", f"| {' | '.join(covered)} |", "|---" * len(covered) + "|",
-              f"| {' | '.join(format(c['of_all'], '.1%') for c in covered.values())} |"]  # fmt: skip
-    for kind, methods in result["laws"].items():
-        lines += ["", f"| {kind} | fits/s | covers | no figure |", "|---|---|---|---|"]
+    return lines
+
+
+def _covered(calibration: dict[str, Any]) -> list[str]:
+    covered = calibration["coverage"]
+    return [f"| {' | '.join(covered)} |", "|---" * len(covered) + "|",
+            f"| {' | '.join(format(c['of_all'], '.1%') for c in covered.values())} |"]  # fmt: skip
+
+
+def _laws(laws: dict[str, Any]) -> list[str]:
+    lines = ["| law | | fits/s | covers | no figure |", "|---|---|---|---|---|"]
+    for kind, methods in laws.items():
         for method, f in methods.items():
             covers = f["coverage"]["u_s_inf"]["of_all"]
-            lines.append(f"| {NAMES[method]} | {_short(f['per_s'])} | {covers:.1%} | {f['nan'] / f['runs']:.1%} |")
-    lines += ["", "| runs | seconds | fits/s | peak memory |", "|---|---|---|---|"]
-    for f in result["growth"]:
-        lines.append(f"| {f['runs']:,} | {f['warm_s']:.2f} | {f['per_s']:,.0f} | {f['peak_mb']:,.0f} MB |")
-    return "\n".join(lines)
+            none = f["nan"] / f["runs"]
+            lines.append(f"| `{kind}` | {NAMES[method]} | {_short(f['per_s'])} | {covers:.1%} | {none:.1%} |")
+    return lines
+
+
+def _growth(growth: list[dict[str, Any]]) -> list[str]:
+    rows = [f"| {f['runs']:,} | {f['warm_s']:.2f} | {f['per_s']:,.0f} | {f['peak_mb']:,.0f} MB |" for f in growth]
+    return ["| runs | seconds | fits/s | peak memory |", "|---|---|---|---|", *rows]
+
+
+TABLES = {"speed": _speeds, "calibration": _covered, "accuracy": _accuracies, "laws": _laws, "growth": _growth}
 
 
 def _short(x: float) -> str:
@@ -201,5 +220,4 @@ if __name__ == "__main__":
         result[part] = PARTS[part](plan)
         if not options.quick:
             _bench.save("fleet", result)
-    if set(PARTS) <= set(result):
-        print(table(result))
+    print(table(result))
