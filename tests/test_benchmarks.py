@@ -47,13 +47,14 @@ def test_readme_shows_the_stored_results():
     import backtest
     import coverage
     import first_run
+    import fleet
     import measure
     import pooling
     import posterior
     import solve
 
     readme = (ROOT / "README.md").read_text()
-    for module in (first_run, coverage, solve, posterior, backtest, measure, pooling):
+    for module in (first_run, coverage, solve, posterior, backtest, measure, pooling, fleet):
         name = module.__name__
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme
