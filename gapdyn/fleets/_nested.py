@@ -76,4 +76,4 @@ def _points(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> t
     points = nested(xp, shape, facts, base, size)
     end = facts.each(facts.t[:, -1])
     last = points.u_s0 + points.fall * xp.expm1(-points.rate * end)
-    return points.log_weight, {**shape.completed(points._asdict()), LAST: last}
+    return points.log_weight, {**shape.completed(points._asdict()), "sigma": points.sigma, LAST: last}

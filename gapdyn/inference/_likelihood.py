@@ -64,6 +64,8 @@ class Likelihood:
             choose(self.shared, ("infer",), "value of shared")
         elif isinstance(self.shared, bool) or not 0 <= self.shared <= 1:
             raise InputError(f"shared={self.shared!r}: give 'infer' or a number in [0, 1].")
+        else:
+            object.__setattr__(self, "shared", float(self.shared))
 
 
 class CheckpointErrors(dist.Distribution):

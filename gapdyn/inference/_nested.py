@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from scipy.special import ndtri
 
@@ -27,7 +28,7 @@ LOST, LOSS = 0.02, 0.05  # shares of them that are spread evenly, lest a second 
 WIDE, WIDER = 1 / 16, 3 / 8  # share of pairs with any ratio, and what is added where u_s hardly falls
 WILD = 1 / 16  # share of pairs of which the noise is from a wide density too
 LOW = 1.3  # times the variance's floor: less noise is sought about 0
-ROUNDED = 1e-10
+ROUNDED = 1e-10  # of a sum of squares: what is left of it about the mean when all its terms are equal
 EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
 
 
@@ -96,7 +97,7 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
     log_rate, each = (repeated(xp, v, size.pairs) for v in (x, log_x))
-    sums, about = sums.times(xp, size.pairs), about.times(xp, size.pairs)
+    sums, about = jax.tree.map(lambda v: repeated(xp, v, size.pairs), (sums, about))
     rho, sigma, density = _pairs(xp, shape, facts, about, noise, base)
     log_mass, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
     log_weight = log_mass + shape.log_prior(xp, facts, log_rate, sigma) - xp.log(density) - each
@@ -120,10 +121,6 @@ class About(NamedTuple):
     last: Any
     norm: Any
     wide: Any
-
-    def times(self, xp: Any, count: int) -> About:
-        """Each `count` times in a row."""
-        return About(*(repeated(xp, x, count) for x in self))
 
 
 def _about(xp: Any, facts: Facts, sums: Sums, noise: Any) -> About:
@@ -222,7 +219,7 @@ def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
     # looks along an axis before the rates: sums over the last of three axes are slow
-    sums, about = Sums(*(tiled(xp, v, looks) for v in sums)), About(*(tiled(xp, v, looks) for v in about))
+    sums, about = jax.tree.map(lambda v: tiled(xp, v, looks), (sums, about))
     rho = _ratio(xp, facts, about, np.repeat((np.arange(looks) + 0.5) / looks, x.shape[1]))
     misfit = _misfit(xp, shape, facts, about, rho, noise)
     variance = xp.maximum(misfit / xp.maximum(facts.each(facts.measured) - 4, 1.0), 1.15 * FLOOR)

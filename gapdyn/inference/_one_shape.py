@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpyro.distributions as dist
-from numpyro.distributions.transforms import AffineTransform, ExpTransform
 
-from ..dynamics import to_paper
 from ._model import Model, Observations
+from ._shared_rate import LEVELS, SharedRate, known, scaled
 
-# the third level beside the two starts, as a_s U_s0 + a_v U_v0 + c D: a_s, a_v, and c as c_0 + c_1 rho
-LEVELS = {"gap_inf": (1.0, -1.0, -1.0, 1.0), "u_s_inf": (1.0, 0.0, -1.0, 0.0), "u_v_inf": (0.0, 1.0, 0.0, -1.0)}
 NOISE = (dist.HalfCauchy, dist.HalfNormal)
 TINY = 1e-300
 
@@ -87,39 +83,28 @@ class Sums(NamedTuple):
     sy: Any
     vy: Any
 
-    def times(self, xp: Any, count: int) -> Sums:
-        """Each `count` times in a row, (runs, n * count)."""
-        return Sums(*(repeated(xp, x, count) for x in self))
-
 
 @dataclasses.dataclass(frozen=True)
-class OneShape:
-    """What such posteriors have in common. Hashable: part of a compiled program."""
+class OneShape(SharedRate):
+    """What such posteriors have in common. Hashable: part of a compiled program.
 
-    model: Model
-    level: str
-    cauchy: bool  # whether the noise's prior is HalfCauchy; HalfNormal else
+    Parameters
+    ----------
+    cauchy : whether the noise's prior is HalfCauchy; HalfNormal else.
+    """
+
+    cauchy: bool
 
     @classmethod
     def of(cls, model: Model, obs: Observations) -> OneShape | None:
         """That of a model; None where its posterior is not of this kind. `obs` of one run."""
-        if (model.law.home, model.law.name, model.law.forcing) != ("laws", "shared_rate", None):
+        law = SharedRate.of(model, obs)
+        if law is None or model.stated or set(obs.priors) != {*model.law.coordinates.names, "sigma"}:
             return None
-        names = set(model.law.coordinates.names)
-        level = [n for n in LEVELS if n in names]
-        if len(level) != 1 or names != {"rate", "rho", "u_s0", "u_v0", *level} or set(obs.priors) != {*names, "sigma"}:
+        noise = scaled(obs.priors["sigma"].distribution, *NOISE)
+        if noise is None or type(obs.priors["rho"].distribution) is not dist.Uniform:
             return None
-        if model.stated or model.wanders or model.route.name != "exact" or obs.constants:
-            return None
-        if model.likelihood.noise != "gaussian" or model.likelihood.residuals != "independent":
-            return None
-        priors = {n: held.distribution for n, held in obs.priors.items()}
-        normal = all(type(priors[n]) is dist.Normal for n in ("u_s0", "u_v0", *level))
-        kinds = (scaled(priors["rate"], dist.LogNormal), scaled(priors["sigma"], *NOISE))
-        if not normal or type(priors["rho"]) is not dist.Uniform or None in kinds:
-            return None
-        assert kinds[1] is not None
-        return cls(model, level[0], type(kinds[1][0]) is dist.HalfCauchy)
+        return cls(model, law.level, type(noise[0]) is dist.HalfCauchy)
 
     def facts(self, obs: Observations) -> Facts:
         """Of stacked observations, NumPy; of one run's with an axis before each array."""
@@ -134,8 +119,8 @@ class OneShape:
         a_s, a_v, *_ = LEVELS[self.level]
         mask = np.asarray(obs.mask, np.float64)
         y = (np.asarray(obs.y, np.float64) - loc[:, None, :2]) * mask
-        rate, by_rate = _scaled(priors["rate"], dist.LogNormal)
-        noise, by_noise = _scaled(priors["sigma"], *NOISE)
+        rate, by_rate = known(priors["rate"], dist.LogNormal)
+        noise, by_noise = known(priors["sigma"], *NOISE)
         return Facts(
             t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=mask.sum(1), total=y.sum(1), square=(y**2).sum(1),
             start=loc[:, :2], level=loc[:, 2] - a_s * loc[:, 0] - a_v * loc[:, 1], sd=sd,
@@ -149,10 +134,6 @@ class OneShape:
         plain = xp.matmul(s, xp.concatenate([facts.mask, facts.y], 2))
         square = xp.matmul(s * s, facts.mask)
         return Sums(plain[..., 0], plain[..., 1], square[..., 0], square[..., 1], plain[..., 2], plain[..., 3])
-
-    def slope(self, rho: Any) -> Any:
-        """Of the third level in D."""
-        return LEVELS[self.level][2] + LEVELS[self.level][3] * rho
 
     def log_prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> Any:
         """Log density of (log rate, rho, sigma), (runs, n), for rho within its bounds."""
@@ -195,16 +176,6 @@ class OneShape:
         u_s0 = b0 / d0 + e[2] / xp.sqrt(d0) - l10 * u_v0 - l20 * fall
         return log_mass, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
 
-    def completed(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """Every number a user may ask for, as of `Model.complete`, from rate, rho, sigma, u_s0, u_v0 and fall D."""
-        rate, rho, u_s0, u_v0, fall = (drawn[n] for n in ("rate", "rho", "u_s0", "u_v0", "fall"))
-        gap_inf = u_s0 - u_v0 - (1 - rho) * fall
-        (gauge,) = self.model.law.static
-        paper = to_paper(rate, rho, gap_inf, k=gauge)
-        return {"rate": rate, "rho": rho, "gap_inf": gap_inf, "u_s0": u_s0, "u_v0": u_v0, "u_s_inf": u_s0 - fall,
-                "u_v_inf": u_v0 - rho * fall, "alpha": paper.alpha, "beta": paper.beta, "b": paper.b,
-                "sigma": drawn["sigma"]}  # fmt: skip
-
 
 def repeated(xp: Any, x: Any, count: int) -> Any:
     """Numbers (runs, n) `count` times in a row each, (runs, n * count): XLA's own `repeat` looks each of them up."""
@@ -214,28 +185,3 @@ def repeated(xp: Any, x: Any, count: int) -> Any:
 def tiled(xp: Any, x: Any, count: int) -> Any:
     """Numbers (runs, n) all of them `count` times, (runs, count * n)."""
     return xp.broadcast_to(x[:, None, :], (len(x), count, x.shape[1])).reshape(len(x), -1)
-
-
-def scaled(prior: Any, *kinds: type) -> tuple[Any, Any] | None:
-    """A distribution of one of the kinds, or with its numbers, and what values are multiplied by; None: it is none."""
-    if type(prior) in kinds:
-        return prior, 1.0
-    if type(prior) is not dist.TransformedDistribution:
-        return None
-    base, transforms = prior.base_dist, list(prior.transforms)
-    if dist.LogNormal in kinds and type(base) is dist.Normal and type(transforms[0]) is ExpTransform:
-        del transforms[0]  # NumPyro takes a log-normal distribution apart
-    elif type(base) not in kinds:
-        return None
-    by = 1.0
-    for t in transforms:
-        if type(t) is not AffineTransform or np.any(np.asarray(t.loc) != 0):
-            return None
-        by = by * np.asarray(t.scale)
-    return base, by
-
-
-def _scaled(prior: Any, *kinds: type) -> tuple[Any, Any]:
-    found = scaled(prior, *kinds)
-    assert found is not None
-    return found

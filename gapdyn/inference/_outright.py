@@ -1,21 +1,19 @@
-"""A one-shape posterior in NumPy: its weighted points, and all that follows from draws of it. Nothing is compiled."""
+"""Weighted points of a one-shape posterior, in NumPy: nothing is compiled."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from ._likelihood import FLOOR
 from ._model import Observations, sampled_sites
 from ._nested import Base, Points, Size, nested
-from ._one_shape import LEVELS, OneShape
+from ._one_shape import OneShape
 from .engines import Weighted
-from .engines._scores import NUMPY, SUFFIX, from_score, to_score
+from .engines._scores import NUMPY, SUFFIX, to_score
 
 FEW = Size(512, 16, 6, 40)
 RATES = 2048  # where many points are asked for
@@ -60,32 +58,3 @@ class Outright:
             else:
                 columns[name] = values[name if name in values else "u_s_inf"]  # a centred limit
         return columns
-
-
-def followed(
-    shape: OneShape, z: Mapping[str, Any], obs: Observations
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The complete values of draws in standard units, log p of each checkpoint (draws, times), and u_s at the last one
-    (draws,), as of `_posterior.follows`; `z`: site -> (draws,), unconstrained.
-    """
-    x = {name: np.asarray(v, np.float64) for name, v in z.items()}
-    with np.errstate(all="ignore"):
-        drawn = {"rate": np.exp(x["rate"]), "u_s0": x["u_s0"], "u_v0": x["u_v0"]}
-        for name in ("rho", "sigma"):
-            drawn[name] = np.asarray(from_score(obs.priors[name].distribution, x[name + SUFFIX], NUMPY))
-        if shape.level in x:
-            a_s, a_v, *_ = LEVELS[shape.level]
-            level = x[shape.level] - a_s * x["u_s0"] - a_v * x["u_v0"]
-            drawn["fall"] = level / shape.slope(drawn["rho"])
-        else:
-            drawn["fall"] = x["u_s0"] - x["u_s_inf_unforced"]
-        values = shape.completed(drawn)
-        own = [drawn[name][:, None] for name in ("u_s0", "u_v0", "fall", "rho")]
-        u_s0, u_v0, fall, rho = own
-        s = -np.expm1(-drawn["rate"][:, None] * np.asarray(obs.ts))
-        course = u_s0 - fall * s, u_v0 - rho * fall * s
-        y, mask = np.asarray(obs.y), np.asarray(obs.mask)
-        variance = drawn["sigma"][:, None] ** 2 + FLOOR
-        square = sum(np.where(mask[:, i], y[:, i] - u, 0.0) ** 2 for i, u in enumerate(course))
-        log_lik = -0.5 * (square / variance + mask.sum(1) * np.log(2 * math.pi * variance))
-    return values, log_lik, course[0][:, -1]

@@ -11,9 +11,8 @@ import numpy as np
 from .._compile import quick_jit
 from .._random import as_key, generator
 from ._model import Model, Observations, constrain, in_standard_units, known_offset
-from ._one_shape import OneShape
-from ._outright import followed
 from ._scale import Scale
+from ._shared_rate import SharedRate
 from ._sites import SITES
 
 
@@ -64,12 +63,13 @@ def complete(
     unconstrained or in standard units.
     """
     shape = np.shape(next(iter(z.values())))
-    one_shape = None if constrained else OneShape.of(model, obs)
-    if one_shape is not None:
-        found = followed(one_shape, {k: np.reshape(v, -1) for k, v in z.items()}, obs)
+    chance = _chance(model, shape, key)
+    law = None if constrained else SharedRate.of(model, obs)
+    if law is not None:
+        found = law.followed({k: np.reshape(v, -1) for k, v in z.items()}, obs, chance)
         return _completed(found, shape, obs, scale)
     flat = {k: jnp.reshape(v, -1) for k, v in z.items()}
-    return _completed(_complete(model, constrained, flat, obs, _chance(model, shape, key)), shape, obs, scale)
+    return _completed(_complete(model, constrained, flat, obs, chance), shape, obs, scale)
 
 
 def revisit(model: Model, draws: dict[str, np.ndarray], obs: Observations, scale: Scale, key: Any) -> Completed:
@@ -86,7 +86,7 @@ def _chance(model: Model, shape: tuple[int, ...], key: Any) -> Any:
     count = int(np.prod(shape))
     if model.wanders:  # then the course is drawn with them
         return jax.random.split(as_key(key), count)
-    return jnp.asarray(generator(key).standard_normal((count, 2)), float)
+    return generator(key).standard_normal((count, 2)).astype(jnp.result_type(float))
 
 
 def _completed(found: Any, shape: tuple[int, ...], obs: Observations, scale: Scale) -> Completed:

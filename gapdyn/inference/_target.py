@@ -17,6 +17,7 @@ import numpyro.distributions as dist
 from ._model import Model, Observations, constrain, sampled_sites
 from ._one_shape import OneShape
 from ._outright import Outright
+from ._shared_rate import SharedRate
 from ._small import inverse_of_root, root
 from .engines import Target
 from .engines._scores import SUFFIX, Scored, scored
@@ -31,8 +32,8 @@ def target(model: Model, obs: Observations) -> Target:
     names = (n + SUFFIX if _has_score(n, obs) else n for n in sites)
     linear = linear_sites(model, obs)
     given_rest = GivenRest(model, linear) if linear else None
-    shape = OneShape.of(model, obs)
-    return Target(Scored(model), tuple((n, ()) for n in names), variances, given_rest, shape and Outright(shape))
+    law, shape = SharedRate.of(model, obs), OneShape.of(model, obs)
+    return Target(Scored(model), tuple((n, ()) for n in names), variances, given_rest, law, shape and Outright(shape))
 
 
 def _has_score(name: str, obs: Observations) -> bool:

@@ -17,7 +17,6 @@ from gapdyn.inference import _fit as fitting
 from gapdyn.inference import prepare
 from gapdyn.inference._nested import Base, Size, nested
 from gapdyn.inference._one_shape import OneShape
-from gapdyn.inference._posterior import complete
 from gapdyn.inference._target import target
 from gapdyn.inference.engines._pareto import smooth
 
@@ -77,28 +76,6 @@ def test_density_is_the_model_s(law: str, prior: dict):
     names = [n for n, _ in aim.sites]
     rest = [names.index(n) for n, _ in aim.rest]
     np.testing.assert_array_equal(found.own[:, rest], found.x)
-
-
-@pytest.mark.parametrize("law", LAWS)
-def test_all_that_follows_from_draws_is_the_model_s(law: str):
-    aim, obs, found, scale = outright(LAWS[law], run())
-    model = aim.model.model  # type: ignore[attr-defined]
-    x = found.own[np.isfinite(found.log_target)][:50].reshape(1, 50, -1)
-    z = aim.split(x)
-    ours = complete(model, z, obs, scale, 0)
-    values = {k: np.asarray(v) for k, v in constrained(model, obs, z).items()}
-    theirs = complete(model, values, obs, scale, 0, constrained=True)
-    assert ours.draws.keys() == theirs.draws.keys()
-    for name, draws in theirs.draws.items():
-        np.testing.assert_allclose(ours.draws[name], draws, rtol=1e-8, err_msg=name)
-    np.testing.assert_allclose(ours.log_lik, theirs.log_lik, rtol=1e-8, atol=1e-7)
-    np.testing.assert_allclose(ours.last, theirs.last, rtol=1e-10)
-
-
-def constrained(model, obs, z):
-    from gapdyn.inference._model import constrain
-
-    return jax.vmap(jax.vmap(lambda one: constrain(model, obs, one)))(z)
 
 
 @pytest.mark.parametrize("which", RUNS)
@@ -172,14 +149,15 @@ def test_stated_errors_are_searched_for():
     assert target(model, obs).outright is None
 
 
-def test_nothing_is_compiled_for_a_fit():
+@pytest.mark.parametrize("stated", ["", ", se_s=np.full(8, 0.02), se_v=np.full(8, 0.02)"], ids=["", "stated"])
+def test_nothing_is_compiled_for_a_fit(stated: str):
     """In a process of its own: what a first fit of a run waits for."""
-    code = """
+    code = f"""
 import logging, jax, numpy as np
 jax.config.update("jax_enable_x64", True)
 import gapdyn as gd
 u_s, u_v = [2, 1.6, 1.35, 1.2, 1.12, 1.06, 1.04, 1.02], [1, 0.9, 0.83, 0.8, 0.78, 0.76, 0.76, 0.75]
-run = gd.Run("a", np.arange(8.0), u_s=u_s, u_v=u_v)
+run = gd.Run("a", np.arange(8.0), u_s=u_s, u_v=u_v{stated})
 made = []
 class Count(logging.Handler):
     def emit(self, record):

@@ -70,9 +70,9 @@ def _arcsine(m: Maths, _: Any, x: Any) -> Any:
     return _inside(m, m.xp.sin(math.pi / 2 * m.special.ndtr(x)) ** 2)
 
 
-def _to_arcsine(d: Any, value: Any) -> Any:
+def _to_arcsine(m: Maths, d: Any, value: Any) -> Any:
     """log of a Beta's density over that of Beta(1/2, 1/2), up to a constant; 0 where it is that one."""
-    return (d.concentration1 - 0.5) * jnp.log(value) + (d.concentration0 - 0.5) * jnp.log1p(-value)
+    return (d.concentration1 - 0.5) * m.xp.log(value) + (d.concentration0 - 0.5) * m.xp.log1p(-value)
 
 
 def _score(m: Maths, p: Any, q: Any) -> Any:
@@ -130,11 +130,11 @@ def to_score(prior: dist.Distribution, value: Any, maths: Maths = JAX) -> Any:
     return _score(maths, *_TAILS[type(prior)](maths, prior, value))
 
 
-def correction(prior: dist.Distribution, x: Any) -> Any:
+def correction(prior: dist.Distribution, x: Any, maths: Maths = JAX) -> Any:
     """What the log density of normal score x is more than a standard normal one's; None: nothing, for no x."""
     if isinstance(prior, dist.TransformedDistribution):
-        return correction(prior.base_dist, x)
-    return _to_arcsine(prior, from_score(prior, x)) if type(prior) is dist.Beta else None
+        return correction(prior.base_dist, x, maths)
+    return _to_arcsine(maths, prior, from_score(prior, x, maths)) if type(prior) is dist.Beta else None
 
 
 class _NormalScore(Reparam):

@@ -29,6 +29,8 @@ class Target:
     variances : (size,), a first guess of each number's posterior variance; () for 1 each.
     given_rest : for sites that are Gaussian given all others, or nearly: their values from standard normal numbers,
         `given_rest(rest, e, *args) -> ({site: value}, log Jacobian)`, with `sites` their names. None: there are none.
+    in_numpy : for one that is quick to evaluate without a compiler: `in_numpy(args, x)` -> what `Collapsed.both` gives.
+        None: it is not.
     outright : for a posterior that needs no search: `outright(args, random, count)` -> that many `Weighted` points of
         it. None: it does.
     """
@@ -37,6 +39,7 @@ class Target:
     sites: tuple[tuple[str, tuple[int, ...]], ...]
     variances: tuple[float, ...] = ()
     given_rest: Any = None
+    in_numpy: Any = None
     outright: Any = None
 
     @property
@@ -90,7 +93,7 @@ class Target:
 
     def whole(self, args: tuple[Any, ...]) -> Collapsed:
         """The posterior in its own coordinates."""
-        return Collapsed(dataclasses.replace(self, given_rest=None), args)
+        return Collapsed(dataclasses.replace(self, given_rest=None, in_numpy=None), args)
 
     def collapsed(self, args: tuple[Any, ...]) -> Collapsed:
         """The same posterior in coordinates of which the last ones are all but standard normal."""
@@ -137,6 +140,8 @@ class Collapsed:
 
     def both(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
         """Log densities (n,) and the target's own vectors (n, its size) at x (n, size + extra)."""
+        if self.target.in_numpy is not None:
+            return self.target.in_numpy(self.args, np.asarray(x, np.float64))
         whole = -(-len(x) // BLOCK) * BLOCK
         padded = np.concatenate([x, np.broadcast_to(x[:1], (whole - len(x), x.shape[1]))])
         parts = np.split(padded, whole // BLOCK)
