@@ -13,7 +13,6 @@ T0 = time.perf_counter()
 
 import json  # noqa: E402
 import sys  # noqa: E402
-from types import SimpleNamespace  # noqa: E402
 
 import jax  # noqa: E402
 
@@ -49,8 +48,7 @@ def main(dataset: str, warmup: int, draws: int) -> None:
             (alpha, v["rho"] * alpha, v["gap_inf"]), saveat=diffrax.SaveAt(ts=obs.ts),
             stepsize_controller=diffrax.PIDController(rtol=1e-6, atol=1e-8), throw=False,
         )  # fmt: skip
-        curve = SimpleNamespace(u_s=solution.ys[:, 0], u_v=solution.ys[:, 1])
-        numpyro.sample("checkpoints", ours.errors(curve, v, obs), obs=obs.y)
+        numpyro.sample("checkpoints", ours.errors(solution.ys, v, obs), obs=obs.y)
 
     def sample(seed):
         began = time.perf_counter()

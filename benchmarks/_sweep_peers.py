@@ -49,19 +49,18 @@ def ours() -> Callable[[], Any]:
     per = min(SETTINGS, _sweep._chunk(asked, TIMES, [part]))
     program = Program(part, asked, TIMES, per, jax.local_devices(), False)
     last: list[Any] = []
+    looked: dict[str, np.ndarray] = {}  # the first chunk of the first call: later ones write over it
 
     def go() -> Any:
         for first in range(0, SETTINGS, per):
             begun = program.start(first)
+            if not looked:
+                looked.update({n: np.array(x).reshape(per, -1) for n, x in begun.items() if n != "status"})
             if last:
                 program.release(jax.block_until_ready(last.pop()))
             last.append(begun)
         jax.block_until_ready(last[-1])
-        return (
-            {n: np.asarray(x).reshape(len(x), -1) for n, x in last[-1].items() if n != "status"}
-            if per >= SETTINGS
-            else None
-        )
+        return looked
 
     return go
 
@@ -154,10 +153,10 @@ def scipy() -> Callable[[], Any]:
 
 
 def error(found: dict[str, np.ndarray]) -> float:
-    """Largest departure of 16 settings from a solve to 1e-11, unit of u."""
+    """Largest departure of 16 of the settings that were found, the first ones, from a solve to 1e-11, unit of u."""
     with jax.enable_x64(True):
         worst = 0.0
-        for i in np.linspace(0, SETTINGS - 1, 16).astype(int):
+        for i in np.linspace(0, len(found["u_s"]) - 1, 16).astype(int):
             law = jax.tree.map(lambda x, i=i: np.asarray(x[i], float) if np.ndim(x) else x, laws)
             exact = gd.solve(law, TIMES, "ode", rtol=1e-11)
             worst = max(worst, *(float(np.abs(found[n][i] - getattr(exact, n)).max()) for n in ("u_s", "u_v")))
@@ -172,7 +171,7 @@ if __name__ == "__main__":
     began = time.perf_counter()
     found = go()
     first, warm = time.perf_counter() - began, []
-    wrong = None if METHOD == "fill" or found is None else error(found)
+    wrong = None if METHOD == "fill" else error(found)
     del found
     go()
     while len(warm) < 9 and (len(warm) < 3 or sum(warm) < 4):

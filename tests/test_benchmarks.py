@@ -52,9 +52,10 @@ def test_readme_shows_the_stored_results():
     import pooling
     import posterior
     import solve
+    import sweep
 
     readme = (ROOT / "README.md").read_text()
-    for module in (first_run, coverage, solve, posterior, backtest, measure, pooling, fleet):
+    for module in (first_run, coverage, solve, posterior, backtest, measure, pooling, fleet, sweep):
         name = module.__name__
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme
