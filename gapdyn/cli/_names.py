@@ -11,7 +11,8 @@ LAWS = (
     "chasing_solver", "drifting_response", "decaying_response", "lr_clock", "rounds", "stochastic",
 )  # fmt: skip
 CURVES = (
-    "exponential", "power_law", "rank_two", "sigmoid", "self_correction", "two_phase", "persistence", "local_linear",
+    "exponential", "power_law", "rank_two", "sigmoid", "self_correction", "two_phase", "persistence", "jump",
+    "local_linear",
 )  # fmt: skip
 IN_ROUNDS = ("rounds", "self_correction")  # those that take the length of a round
 FORCINGS = ("impulse", "additive_impulse", "rate", "additive_rate", "ramp", "additive_ramp")

@@ -6,7 +6,8 @@ from ..data import Run
 from ..dynamics import LawSpec, curves, laws
 
 LAWS = ("shared_rate", "power_potential", "relaxing_verifier", "drifting_response", "decaying_response", "stochastic")
-CURVES = ("exponential", "power_law", "rank_two", "sigmoid", "two_phase", "persistence", "local_linear")
+CURVES = ("exponential", "power_law", "rank_two", "sigmoid", "two_phase", "persistence", "jump",
+          "local_linear")  # fmt: skip
 
 
 def rivals(run: Run) -> dict[str, LawSpec]:

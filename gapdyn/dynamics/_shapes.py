@@ -156,15 +156,18 @@ class Line(AbstractShape):
     wander : sd of the level's process noise, unit of u per square root of time.
     slope : of the line at its start.
     turn : sd of the slope's process noise, unit of u per time^(3/2).
+    jump : by which the level moves at once, after the time `change`.
     """
 
     start: Scalar = eqx.field(converter=number)
     wander: Scalar = eqx.field(converter=number)
     slope: Scalar = eqx.field(converter=number, default=0.0)
     turn: Scalar = eqx.field(converter=number, default=0.0)
+    jump: Scalar = eqx.field(converter=number, default=0.0)
+    change: Scalar = eqx.field(converter=number, default=0.0)
 
     def __call__(self, elapsed: Times) -> Array:
-        return self.start + self.slope * elapsed
+        return self.start + self.slope * elapsed + jnp.where(elapsed > self.change, self.jump, 0.0)
 
     @property
     def limit(self) -> Scalar:

@@ -18,7 +18,7 @@ from ._shapes import Correction, Curve, Exponential, Line, PowerLaw, Sigmoid, Tw
 from ._spec import Coordinates, LawSpec, Values
 
 _OURS = "gapdyn, for comparison"
-_LEVELS = ("u_s", "u_v", "slope_", "later_slope_")  # what every shape is affine in
+_LEVELS = ("u_s", "u_v", "slope_", "later_slope_", "jump_")  # what every shape is affine in
 _START = {"s": {"u_s0": 1.0, "u_s_inf": 0.5}, "v": {"u_v0": 0.6, "u_v_inf": 0.45}}
 
 
@@ -220,6 +220,32 @@ def persistence(*, wander_s: Any = None, wander_v: Any = None, u_s0: Any = None,
                   limits=False)  # fmt: skip
 
 
+def jump(
+    *, change: Any = None, jump_s: Any = None, jump_v: Any = None, wander_s: Any = None, wander_v: Any = None,
+    u_s0: Any = None, u_v0: Any = None,
+) -> LawSpec:  # fmt: skip
+    """It stays as it is, but for one jump of both series: a random walk with a change of level; no limit.
+
+    One jump would else count as what a random walk does at every checkpoint. The density is level in `change` between
+    checkpoints and steps at them, which samplers by gradients do not see: engines by weights take it.
+
+    Parameters
+    ----------
+    change : > 0, time from the start to the jump; checkpoints after it show it.
+    jump_s, jump_v : of either series, unit of u.
+    wander_s, wander_v : > 0, sd of the walk, unit of u per square root of time.
+    u_s0, u_v0 : starts.
+    """
+
+    def shape(v: Values, x: str) -> Any:
+        return Line(v[f"u_{x}0"], v[f"wander_{x}"], jump=v[f"jump_{x}"], change=v["change"])
+
+    given = {"change": change, "jump_s": jump_s, "jump_v": jump_v, "wander_s": wander_s, "wander_v": wander_v,
+             "u_s0": u_s0, "u_v0": u_v0}  # fmt: skip
+    return _curve("jump", "persistence with a jump", "du = wander dW, and once a jump", _OURS, shape, given,
+                  {"jump": (-0.5, -0.2), "wander": (0.05, 0.05)}, {"change": 4.0}, limits=False)  # fmt: skip
+
+
 def local_linear(
     *, wander_s: Any = None, wander_v: Any = None, turn_s: Any = None, turn_v: Any = None, slope_s: Any = None,
     slope_v: Any = None, u_s0: Any = None, u_v0: Any = None,
@@ -249,7 +275,7 @@ def local_linear(
 ALL_CURVES: dict[str, Callable[..., LawSpec]] = {
     curve.__name__: curve
     for curve in (
-        exponential, power_law, rank_two, sigmoid, self_correction, two_phase, persistence, local_linear,
+        exponential, power_law, rank_two, sigmoid, self_correction, two_phase, persistence, jump, local_linear,
     )
 }  # fmt: skip
 

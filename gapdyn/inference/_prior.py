@@ -122,6 +122,7 @@ _PLAIN: dict[str, tuple[Any, ...]] = {
             "factor": (dist.Uniform, 0.0, 1.0),
             "slope": (dist.Normal, 0.0, 2.0),
             "later_slope": (dist.Normal, 0.0, 1.0),
+            "jump": (dist.Normal, 0.0, 1.0),
             "wander": (dist.HalfCauchy, 0.1),
             "turn": (dist.HalfCauchy, 0.3),
             "offset": (dist.Normal, 0.0, 1.0),

@@ -113,6 +113,29 @@ def test_the_truth_wins():
     assert "backtest of simulated" in str(b)
 
 
+def test_a_run_that_jumped_is_foretold_by_its_last_level():
+    level = np.where(np.arange(20) < 5, [[5.6], [4.4]], [[1.6], [1.5]])
+    u_s, u_v = level + np.random.default_rng(5).normal(0, 0.05, level.shape)
+    jumped = gd.Run("jumped", np.arange(20.0), u_s=u_s, u_v=u_v)
+    laws = [gd.laws.shared_rate(), gd.curves.power_law(), gd.curves.persistence(), gd.curves.jump()]
+    b = gd.backtest(jumped, laws, origins=[10, 15], key=0, progress=False)
+    for origin in b.origins:
+        assert max(origin.weights, key=lambda n: origin.weights[n]) == "jump"
+        ours, last = origin.scores.summary(), origin.law_scores["persistence"].summary()
+        assert ours["rmse"] < 1.15 * last["rmse"]
+        assert ours["coverage"] > 0.8
+        assert ours["crps"] < 0.5 * last["crps"]
+
+
+def test_how_far_in_the_tails_a_jump_was_does_not_decide():
+    scores = np.array([[-700.0, -200.0, -350.0], *5 * [[-3.0, -3.0, 2.0]]])
+    weights = pseudo_bma(scores, np.ones(6))
+    assert weights[2] > 0.7
+    none = pseudo_bma(np.array([[-np.inf, -np.inf], [0.0, -20.0]]), np.ones(2))
+    assert np.isfinite(none).all()
+    assert none[0] > 0.6
+
+
 def test_nothing_of_the_future_gets_into_a_forecast():
     changed = dataclasses.replace(RUN, u_s=np.where(np.arange(20) < 14, RUN.u_s, 99.0))
     again = gd.backtest(changed, LAWS, origins=[10, 14], key=0, progress=False)

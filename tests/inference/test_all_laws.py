@@ -67,6 +67,9 @@ def test_every_law_has_a_ceiling_and_a_forecast(name, forcing):
     assert np.isfinite(gd.forecast(fit, [11.0, 20.0]).u_s).all()
 
 
+WITHOUT_LIMIT = ("two_phase", "persistence", "jump", "local_linear")
+
+
 @pytest.mark.parametrize("name", gd.curves.ALL_CURVES)
 def test_every_curve_fits_both_series_and_one(name):
     curve = gd.curves.ALL_CURVES[name]()
@@ -76,7 +79,7 @@ def test_every_curve_fits_both_series_and_one(name):
     assert set(one.draws) == {n for n in both.draws if not n.endswith("_v") and not n.startswith("u_v")}
     assert np.isfinite(both.log_lik).all()
     assert np.isfinite(one.log_lik).all()
-    assert both.has_limit == one.has_limit == (name not in ("two_phase", "persistence", "local_linear"))
+    assert both.has_limit == one.has_limit == (name not in WITHOUT_LIMIT)
     assert set(gd.forecast(one, [11.0]).summary()) == {"acc_s"}
 
 

@@ -32,7 +32,8 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
         k, scale = _fit_pareto(np.exp(log[largest]) - np.exp(cutoff))
         if np.isfinite(k):
             rank = (np.arange(largest.size) + 0.5) / largest.size
-            excess = scale * (np.expm1(-k * np.log1p(-rank)) / k if abs(k) > 1e-12 else -np.log1p(-rank))
+            with np.errstate(over="ignore"):  # of a hopeless k; it is cut to the largest weight
+                excess = scale * (np.expm1(-k * np.log1p(-rank)) / k if abs(k) > 1e-12 else -np.log1p(-rank))
             log[largest] = np.minimum(np.log(excess + np.exp(cutoff)), 0.0)
     weights = np.exp(log - np.max(log))
     return weights / np.sum(weights), float(k)
