@@ -36,7 +36,7 @@ def test_a_law_in_full(capsys, name):
 def test_the_whole_catalogue_is_one_json_object(capsys):
     assert main(["laws", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [len(found[k]) for k in ("laws", "curves", "forcings")] == [11, 8, 6]
+    assert [len(found[k]) for k in ("laws", "curves", "forcings")] == [11, 9, 6]
 
 
 def test_a_forced_law_is_simulated_and_fitted(tmp_path, capsys):
