@@ -14,7 +14,7 @@ FILE_OPTIONS = ("run", "t", "clock", "unit", "column", "delimiter", "sort")
 # numbers of a run times draws: 0.8 GB each of about eight arrays
 LARGEST = 100_000_000
 USUAL = "Usual ones: Normal, HalfNormal, LogNormal, Gamma, Beta, Uniform, StudentT, HalfCauchy, Exponential."
-TRIES = 512  # starting points that the engine tries per chain
+BLOCK = 512  # points that an engine evaluates at once, however few the draws
 
 
 def read(arguments: argparse.Namespace) -> Any:
@@ -70,10 +70,11 @@ def _checked(arguments: argparse.Namespace, run: Any) -> Any:
 def _check_size(arguments: argparse.Namespace, run: Any) -> None:
     """Settings that no memory holds end here, rather than in a killed process."""
     chains, draws = getattr(arguments, "chains", None) or 4, getattr(arguments, "draws", None) or 1000
-    if chains * max(draws, TRIES) * len(run) > LARGEST:
+    if max(chains * draws, BLOCK) * len(run) > LARGEST:
         most = LARGEST // (chains * len(run))
         wanted = f"{chains} chains of {draws} draws (--chains, --draws) for {len(run)} checkpoints"
-        fewer = f"Take --draws {most} or fewer" if most >= TRIES else "Log fewer checkpoints, or take fewer --chains"
+        enough = most * chains >= BLOCK
+        fewer = f"Take --draws {most} or fewer" if enough else "Log fewer checkpoints, or take fewer --chains"
         raise InputError(f"{wanted} do not fit into memory. {fewer}.")
 
 

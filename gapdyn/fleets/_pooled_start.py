@@ -120,7 +120,7 @@ def start(prepared: Prepared, passes: list[Pass], found: Mapping[str, Spread], c
         points.append(np.asarray(aim.join(model.unconstrain(sites, pool)), np.float64))
     variances = {OWN: [_variance(found[n], w) for n, w in zip(model.sampled, np.asarray(pool.centring), strict=True)]}
     first = [np.ravel(variances.get(n, np.full(shape, _guess(n)))) for n, shape in aim.sites]
-    return Start(np.stack(points), np.concatenate(first))
+    return Start(np.stack(points), np.tile(np.concatenate(first), (chains, 1)))
 
 
 def _sites(

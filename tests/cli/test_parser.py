@@ -41,9 +41,9 @@ def test_names_are_those_of_the_library():
 
 
 def test_settings_are_those_of_the_engines():
-    from gapdyn.inference.engines import _blackjax
+    from gapdyn.inference.engines import _target
 
-    assert _request.TRIES == _blackjax.TRIES
+    assert _request.BLOCK == _target.BLOCK
     for make in gd.engines.ALL_ENGINES.values():
         settings = make()
         assert (settings.chains, settings.draws) == (4, 1000)  # what `_check_size` and --help say

@@ -255,6 +255,34 @@ def correlated():
     numpyro.sample("z", dist.Normal(y, 0.3), obs=jnp.array([1.0, 1.2]))
 
 
+def no_top():
+    """A density that rises without end towards small scales."""
+    scale = numpyro.sample("scale", dist.ImproperUniform(dist.constraints.positive, (), ()))
+    numpyro.sample("x", dist.Normal(0, scale))
+    numpyro.factor("smaller", -jnp.log(scale))
+
+
+def test_chains_begin_about_modes_where_there_are_any():
+    from gapdyn.inference.engines import Target, _blackjax
+
+    begun = _blackjax._found(Target(correlated, (("x", ()), ("y", ()))), (), 3, 0)
+    precision = np.array([[1 / 2.0**2 + 0.5**2 / 0.1**2, -0.5 / 0.1**2], [-0.5 / 0.1**2, 1 / 0.1**2 + 2 / 0.3**2]])
+    assert begun.metric == pytest.approx(np.tile(np.linalg.inv(precision), (3, 1, 1)), rel=1e-3)
+    assert len(np.unique(begun.x[:, 0])) == 3
+    lost = _blackjax._found(Target(no_top, (("scale", ()), ("x", ()))), (), 3, 0)
+    assert lost.metric.tolist() == [np.eye(2).tolist()] * 3
+    assert np.all(np.abs(lost.x) <= 2)
+
+
+@pytest.mark.parametrize("chains", [2, 3])
+def test_chains_by_halves_or_together_sample_a_posterior(chains):
+    found = gd.engines.sample(correlated, key=0, engine=gd.engines.NUTS(chains=chains, warmup=200, draws=1500))
+    assert found.draws["x"].shape == (chains, 1500)
+    exact = np.linalg.inv([[25.25, -50.0], [-50.0, 100 + 2 / 0.09]])
+    assert np.std(found.draws["x"]) == pytest.approx(np.sqrt(exact[0, 0]), rel=0.1)
+    assert found.summary["x"].rhat < 1.02
+
+
 @pytest.mark.parametrize("engine", ["importance", "laplace", "svi"])
 def test_a_gaussian_posterior_is_exact(engine):
     found = gd.engines.sample(correlated, key=0, engine=engine)

@@ -177,9 +177,8 @@ from gapdyn.inference._target import target
 from gapdyn.inference.engines import _blackjax
 model, obs, _ = prepare(gd.datasets.learning(), gd.laws.shared_rate())
 aim = target(model, obs)
-first = _blackjax.Start(_blackjax._random_start(aim, (obs,), 2, 0), _blackjax._first_variances(aim))
-start = _blackjax._begin(first, 0.9)
-keys, plan = jax.random.split(jax.random.key(0), 2), _blackjax._schedule(20, 80)[:2]
+start = _blackjax._begin(_blackjax._found(aim, (obs,), 2, 0), 0.9)
+keys, plan = jax.random.split(jax.random.key(0), (2, 2)), _blackjax._schedule(20, 80)[:2]
 text = _blackjax._advance.jitted.lower(aim, 0.9, start, keys, plan, (obs,)).as_text()
 print(hashlib.sha256(text.encode()).hexdigest())
 """
@@ -199,7 +198,7 @@ print(hashlib.sha256(text.encode()).hexdigest())
 
 
 def test_a_second_run_of_about_the_same_length_compiles_nothing():
-    from gapdyn.inference.engines import NUTS, _blackjax
+    from gapdyn.inference.engines import NUTS, _blackjax, _target
 
     small = NUTS(chains=2, warmup=20, draws=80)
     sizes = []
@@ -208,5 +207,5 @@ def test_a_second_run_of_about_the_same_length_compiles_nothing():
         run = gd.simulate(law, ts, noise=0.01, key=seed)
         model, obs, _ = prepare(run, gd.laws.shared_rate())
         small.run(target(model, obs), (obs,), seed)
-        sizes.append((_blackjax._advance.jitted._cache_size(), _blackjax._best_start.jitted._cache_size()))
+        sizes.append((_blackjax._advance.jitted._cache_size(), _target._at.jitted._cache_size()))
     assert sizes[0] == sizes[1]

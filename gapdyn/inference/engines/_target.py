@@ -101,10 +101,12 @@ class Target:
 
 
 class Start(NamedTuple):
-    """Where chains begin, x (chains, size), and a first guess of each number's posterior variance (size,)."""
+    """Where chains begin, x (chains, size), and each one's first guess of the posterior's covariance (chains, size,
+    size), or of its diagonal (chains, size).
+    """
 
     x: Any
-    variances: Any
+    metric: Any
 
 
 @dataclasses.dataclass(frozen=True)
