@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter gets its code, not an exception
             stream.reconfigure(errors="backslashreplace")
+    if argv is None:  # a process of our own: threads of BLAS would wait for work on the cores that our own threads use
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     who = "gapdyn"
     try:
         arguments = parse(argv)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from .._check import InputError
 from .._progress import progress_bar
 from .._random import as_seed
+from .._versions import versions
 from ..data import Fleet, Run, write_run
 from ..data._chunks import Store
 from ..dynamics import LawSpec
@@ -116,10 +116,9 @@ def _manifest(
         "chunk": per,
         "precision": str(jnp.zeros(()).dtype),
     }
-    packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax", "polars")
     return {
         "spec": spec,
-        "versions": {p: importlib.metadata.version(p) for p in packages},
+        "versions": versions("gapdyn", "jax", "numpyro", "blackjax", "diffrax", "polars"),
         "law": repr(asked.law),
         "left_out": dict(fleet.left_out),
         "chunks": [len(where) for where in plan],

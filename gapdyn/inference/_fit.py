@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.metadata
 import sys
 import time
 import warnings
@@ -16,6 +15,7 @@ import numpy as np
 
 from .._finding import Finding
 from .._random import as_seed, split
+from .._versions import versions
 from ..data import Run
 from ..dynamics import LawSpec
 from ._base import Base
@@ -203,9 +203,8 @@ def precision_finding() -> list[Finding]:
 
 
 def provenance(seed: Any, settings: Any, model: Model, obs: Observations, series: str | None) -> dict[str, Any]:
-    packages = ("gapdyn", "jax", "numpyro", "blackjax", "diffrax")
     return {
-        "versions": {p: importlib.metadata.version(p) for p in packages},
+        "versions": versions("gapdyn", "jax", "numpyro", "blackjax", "diffrax"),
         "key": np.atleast_1d(np.asarray(seed.entropy, object)).tolist(),
         "engine": {"name": settings.name, **dataclasses.asdict(settings)},
         "law": repr(model.law),

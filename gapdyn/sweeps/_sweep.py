@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import math
 import os
 import time
@@ -16,6 +15,7 @@ import numpy as np
 
 from .._check import InputError, choose
 from .._progress import progress_bar
+from .._versions import versions
 from ..data._chunks import Store
 from ..dynamics import LawSpec
 from ..dynamics.forcings import ForcingSpec
@@ -251,10 +251,9 @@ def _specification(parts: Sequence[Part], asked: Sequence[Quantity], times: Any,
 
 
 def _provenance(spec: dict[str, Any], devices: Any) -> dict[str, Any]:
-    packages = ("gapdyn", "jax", "diffrax", "polars")
     used = list(devices or jax.local_devices())
     return {
-        "versions": {p: importlib.metadata.version(p) for p in packages},
+        "versions": versions("gapdyn", "jax", "diffrax", "polars"),
         "devices": len(used),
         "device": str(used[0]),
         "precision": spec["precision"],

@@ -70,7 +70,7 @@ class Target:
                 value = -potential_energy(self.model, args, {}, self.split(x))
             return jnp.where(jnp.isnan(value), -jnp.inf, value)
 
-        return jax.jit(safe)
+        return safe
 
     def collapsed_log_density(self, args: tuple[Any, ...]) -> Callable[[Any], tuple[Any, Any]]:
         """(rest, e) (size,) -> log posterior density of this point, and the target's own vector (size,)."""
