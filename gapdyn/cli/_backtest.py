@@ -6,7 +6,7 @@ import argparse
 
 from . import _request
 from ._output import say, to_json
-from ._setup import set_up_jax
+from ._setup import set_up_jax, workers
 from ._words import reworded
 
 
@@ -16,7 +16,8 @@ def run(arguments: argparse.Namespace) -> int:
     set_up_jax()
     from ..criticism import backtest
 
-    tested = backtest(measured, _request.rivals(arguments), origins=arguments.train, key=arguments.seed)
+    rivals = _request.rivals(arguments)
+    tested = backtest(measured, rivals, origins=arguments.train, key=arguments.seed, workers=workers())
     found = reworded(tested.findings)
     if arguments.json:
         print(to_json({**tested.to_dict(), "findings": [f.to_dict() for f in found]}))

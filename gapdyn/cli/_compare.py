@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _request
 from ._output import asked_folder, say, to_json, write_files
-from ._setup import set_up_jax
+from ._setup import set_up_jax, workers
 from ._words import reworded
 
 FILES = ("compare.json", "ceilings.png")
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         from ..criticism import compare, information
         from ..decide import ceiling
 
-        compared = compare(measured, _request.rivals(arguments), key=arguments.seed)
+        compared = compare(measured, _request.rivals(arguments), key=arguments.seed, workers=workers())
         later = information(compared, arguments.more, key=arguments.seed) if arguments.more else None
         limit = ceiling(compared) if any(fit.has_limit for fit in compared.fits.values()) else None
         found = reworded(limit.findings if limit else compared.findings)

@@ -6,6 +6,7 @@ import gc
 import os
 from pathlib import Path
 
+from .._workers import MOST, cores
 from ._output import say
 
 
@@ -28,6 +29,11 @@ def set_up_jax() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def workers() -> int:
+    """Processes for work that can be shared out."""
+    return min(cores(), MOST)
 
 
 def cache_folder() -> Path | None:

@@ -96,13 +96,14 @@ def compare(
     likelihood: Likelihood | None = None,
     engine: Any = ENGINE,
     progress: bool | None = None,
+    workers: int = 1,
 ) -> Comparison:
     """Fit laws to a run and weigh them by how they foretell its second half.
 
     Parameters
     ----------
     run : a run of at least 5 checkpoints.
-    laws, weights, likelihood, engine, progress : as for `gapdyn.backtest`.
+    laws, weights, likelihood, engine, progress, workers : as for `gapdyn.backtest`.
     key : seed.
 
     Returns
@@ -120,7 +121,7 @@ def compare(
         raise InputError(f"run {run.name!r} has {count} checkpoints; to foretell some from others takes {LEAST + 1}.")
     between = list(range(first_origin(count), count))
     rolled, failed = roll(run, chosen, between, [count], key=key, likelihood=likelihood, engine=engine,
-                          progress=progress)  # fmt: skip
+                          progress=progress, workers=workers)  # fmt: skip
     fits = {name: found[count].fit for name, found in rolled.items()}
     whole = {name: fit for name, fit in fits.items() if fit is not None}  # the last origin is always fitted
     weight = weigh(rolled, count, weights)

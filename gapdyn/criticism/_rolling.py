@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import as_completed
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from .._check import InputError
 from .._progress import progress_bar
 from .._random import split
+from .._workers import side_by_side
 from ..data import Run
 from ..dynamics import LawSpec
 from ..inference import Finding, Fit, Likelihood, fit
@@ -61,10 +61,11 @@ def roll(
     likelihood: Likelihood | None,
     engine: Any,
     progress: bool | None,
+    workers: int,
 ) -> tuple[Rolled, dict[str, str]]:
     """Predictions of every law: exact fits at `exact`, at `between` updates by importance weights where these hold.
 
-    Laws are fitted side by side, one on each core. Also law -> why it could not be fitted; that none could is an
+    Laws are fitted side by side (see `_workers`). Also law -> why it could not be fitted; that none could is an
     InputError. `likelihood` None is `STRAYING`.
     """
     likelihood = likelihood or STRAYING
@@ -72,20 +73,18 @@ def roll(
     keys = dict(zip(laws, split(key, len(laws)), strict=True))
     rolled: dict[str, dict[int, Prediction]] = {}
     failed: dict[str, str] = {}
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
-    with progress_bar(len(laws) * len(origins), "fits", progress) as bar:
+    with side_by_side(min(workers, len(laws))) as submit, progress_bar(len(laws), "laws", progress) as bar:
         jobs = {
-            name: pool.submit(_one, run, law, origins, set(exact), keys[name], likelihood, engine, bar.update)
+            name: submit(_one, run, law, origins, set(exact), keys[name], likelihood, engine)
             for name, law in laws.items()
         }
-        try:
-            for name, job in jobs.items():
-                try:
-                    rolled[name] = job.result()
-                except InputError as error:
-                    failed[name] = str(error)
-        finally:  # an interrupt does not wait for what still runs
-            pool.shutdown(wait=False, cancel_futures=True)
+        for _ in as_completed(jobs.values()):
+            bar.update(1)
+        for name, job in jobs.items():
+            try:
+                rolled[name] = job.result()
+            except InputError as error:
+                failed[name] = str(error)
     if not rolled:
         raise InputError("; ".join(failed.values()))
     return rolled, failed
@@ -111,7 +110,6 @@ def _one(
     key: Any,
     likelihood: Likelihood,
     engine: Any,
-    tick: Callable[[int], Any],
 ) -> dict[int, Prediction]:
     found: dict[int, Prediction] = {}
     latest: Fit | None = None
@@ -129,7 +127,6 @@ def _one(
             worst = float(np.max(latest.quality.get("pareto_k", np.inf)))
             made = Prediction(origin, seen, log_mean_exp(seen.log_lik), latest, worst)
         found[origin] = made
-        tick(1)
     return found
 
 

@@ -210,7 +210,7 @@ class PooledModel:
         def one(values: Values, obs: Observations, loc: Any) -> Levels:
             priors = {n: Held(dist.Normal(loc[j], tau[j])) for j, n in enumerate(self.integrated)}
             f = given_rest.fitted({**values, **obs.fixed}, obs._replace(priors=priors))
-            return Levels(f.mean, f.factor, jnp.where(f.solved, f.errors.log_prob(obs.y), -jnp.inf))
+            return Levels(f.mean, f.factor, f.log_lik(f.mean))
 
         return jax.vmap(one)(values, pool.runs, loc.T)
 

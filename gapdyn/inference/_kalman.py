@@ -17,7 +17,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..dynamics._deviation import Deviation
-from ._likelihood import CheckpointErrors
+from ._likelihood import CheckpointErrors, Weighed
 from ._small import root
 
 
@@ -36,7 +36,7 @@ class _Step(NamedTuple):
     off: Any  # (2,), what was measured less its prediction
     innovation: Any  # (2,), that over its covariance
     gain: Any  # (2, n), H over the innovation's covariance
-    log_prob: Any
+    log_norm: Any  # log density of nothing off
 
 
 class PathErrors(dist.Distribution):
@@ -108,9 +108,9 @@ class PathErrors(dist.Distribution):
             inverse = jnp.stack([s[1, 1], -s[0, 1], -s[1, 0], s[0, 0]]).reshape(2, 2) / det
             v = y - h @ mean
             u, gain = inverse @ v, inverse @ h
-            log_prob = -0.5 * (v @ u + jnp.log(det) + count * math.log(2 * math.pi))
+            log_norm = -0.5 * (jnp.log(det) + count * math.log(2 * math.pi))
             after = cov - cov @ h.T @ gain @ cov
-            return (mean + cov @ h.T @ u, 0.5 * (after + after.T)), _Step(mean, cov, v, u, gain, log_prob)
+            return (mean + cov @ h.T @ u, 0.5 * (after + after.T)), _Step(mean, cov, v, u, gain, log_norm)
 
         _, steps = jax.lax.scan(step, self._start(), (phi, q, h, r, residual, counts))
         return steps, phi, q, h
@@ -120,7 +120,8 @@ class PathErrors(dist.Distribution):
 
     def checkpoint_log_prob(self, value: Any) -> Any:
         """log p of each checkpoint given the earlier ones, (times,)."""
-        return self._filter(self._residual(value))[0].log_prob
+        steps = self._filter(self._residual(value))[0]
+        return steps.log_norm - 0.5 * jnp.sum(steps.off * steps.innovation, -1)
 
     def log_prob(self, value: Any) -> Any:
         return jnp.sum(self.checkpoint_log_prob(value))
@@ -130,11 +131,11 @@ class PathErrors(dist.Distribution):
         steps = self._filter(self._residual(value))[0]
         return steps.mean[:, :2], steps.cov[:, :2, :2]
 
-    def gram(self, rows: Any) -> Any:
-        """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints; common errors unknown."""
+    def weighed(self, rows: Any) -> Weighed:
+        """Rows (n, times, 2) of residuals, the common errors unknown."""
         # vmap knows that the covariances are those of one row
         steps = jax.vmap(lambda row: self._filter(row)[0])(jnp.where(self.errors.mask_, rows, 0.0))
-        return jnp.einsum("itk,jtk->ij", steps.off, steps.innovation)
+        return Weighed(steps.off, steps.innovation, jnp.sum(steps.log_norm[0]))
 
     def _simulate(self, key: Any) -> tuple[Any, Any]:
         """A state at all times, (times, n + 2), and measurements of it, (times, 2)."""

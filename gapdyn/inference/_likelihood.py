@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +66,27 @@ class Likelihood:
             raise InputError(f"shared={self.shared!r}: give 'infer' or a number in [0, 1].")
         else:
             object.__setattr__(self, "shared", float(self.shared))
+
+
+class Weighed(NamedTuple):
+    """What Gaussian errors of covariance C make of rows of residuals R (n, times, 2).
+
+    left, right : (n, times, 2), linear in the rows, with R C^-1 R' the sums of left times right.
+    log_norm : log density of no residual at all.
+    """
+
+    left: Any
+    right: Any
+    log_norm: Any
+
+    def gram(self) -> Any:
+        """R C^-1 R', (n, n)."""
+        return jnp.einsum("itk,jtk->ij", self.left, self.right)
+
+    def log_prob(self, part: Any) -> Any:
+        """Log density of the first row less the others times `part` (n - 1,)."""
+        left, right = (x[0] - jnp.einsum("i,itk->tk", part, x[1:]) for x in (self.left, self.right))
+        return self.log_norm - 0.5 * jnp.sum(left * right)
 
 
 class CheckpointErrors(dist.Distribution):
@@ -158,10 +179,7 @@ class CheckpointErrors(dist.Distribution):
         the earlier checkpoints: (times,).
         """
         scatter = self._factor()
-        return self._log_prob_of_white(scatter, scatter.whiten(self._residual(value)))
-
-    def _log_prob_of_white(self, scatter: Factor, white: Any) -> Any:
-        square, n = jnp.sum(white**2, -1), jnp.sum(self.mask_, -1)
+        square, n = jnp.sum(scatter.whiten(self._residual(value)) ** 2, -1), jnp.sum(self.mask_, -1)
         if self.nu is None:
             return -0.5 * (square + scatter.log_det + n * math.log(2 * math.pi))
         nu = self.nu  # multivariate t: u_s and u_v of one checkpoint are off together
@@ -184,24 +202,24 @@ class CheckpointErrors(dist.Distribution):
         h = jnp.einsum("ntk,itk->ni", rows, common)
         return h, jnp.eye(2) + jnp.einsum("itk,jtk->ij", common, common) @ big_r, big_r
 
-    def gram(self, rows: Any) -> Any:
-        """R C^-1 R' (n, n) of rows R (n, times, 2), C the covariance of all checkpoints, common errors included."""
+    def weighed(self, rows: Any) -> Weighed:
+        """Of Gaussian errors, the common ones integrated out: rows (n, times, 2) of residuals."""
+        count = jnp.sum(self.mask_)
         if self.common_se is None:
-            white = self._factor().whiten(rows)
-            return jnp.einsum("itk,jtk->ij", white, white)
-        _, white, common = self._whitened(rows)
+            scatter = self._factor()
+            white = scatter.whiten(rows)
+            return Weighed(white, white, -0.5 * (jnp.sum(scatter.log_det) + count * math.log(2 * math.pi)))
+        scatter, white, common = self._whitened(rows)
+        # Woodbury: the two common errors couple all checkpoints
         h, a, big_r = self._offset_posterior(white, common)
-        return jnp.einsum("itk,jtk->ij", white, white) - h @ big_r @ inverse_2x2(a)[0] @ h.T
+        inverse, det = inverse_2x2(a)
+        log_norm = -0.5 * (jnp.sum(scatter.log_det) + jnp.log(det) + count * math.log(2 * math.pi))
+        return Weighed(white, white - jnp.einsum("ni,itk->ntk", h @ big_r @ inverse, common), log_norm)
 
     def log_prob(self, value: Any) -> Any:
         if self.offset is not None or self.nu is not None or self.common_se is None:
             return jnp.sum(self.checkpoint_log_prob(value))
-        scatter, white, common = self._whitened(self._residual(value)[None])
-        total = jnp.sum(self._log_prob_of_white(scatter, white[0]))
-        # Woodbury: the two common errors couple all checkpoints
-        h, a, big_r = self._offset_posterior(white, common)
-        inverse, det = inverse_2x2(a)
-        return total - 0.5 * jnp.log(det) + 0.5 * h[0] @ big_r @ inverse @ h[0]
+        return self.weighed(self._residual(value)[None]).log_prob(jnp.zeros(0))
 
     def offset_from(self, e: Any, value: Any) -> Any:
         """One draw (2,) of the common errors given the data, from two standard normal numbers."""

@@ -28,7 +28,7 @@ def _left_out(model: Model, values: dict[str, Any], obs: Observations) -> Any:
             return errors.given(own).checkpoint_log_prob(obs.y)
         # the precision of all measurements, common errors integrated out: its blocks hold what each one has of its own
         unit = jnp.eye(2 * times).reshape(2 * times, times, 2)
-        precision = errors.gram(unit)
+        precision = errors.weighed(unit).gram()
         residual = jnp.where(obs.mask, obs.y - course, 0.0)
         pull = (precision @ residual.reshape(-1)).reshape(times, 2)
         blocks = precision.reshape(times, 2, times, 2)[jnp.arange(times), :, jnp.arange(times), :]

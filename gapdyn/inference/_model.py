@@ -88,8 +88,16 @@ class Model:
 
     def __call__(self, obs: Observations) -> None:
         """State the joint density: priors, the law, the likelihood of both series."""
+        errors, solved = self.about_law(self.prior(obs), obs)
+        numpyro.factor("solved", jnp.where(solved, 0.0, -jnp.inf))
+        numpyro.sample("checkpoints", errors, obs=obs.y)
+
+    def prior(self, obs: Observations) -> dict[str, Any]:
+        """State the priors of all numbers that are not fixed; name -> value."""
         values = dict(obs.fixed)
         centring = self.law.centring if self.centred else None
+        if centring and centring.name in values:
+            centring = None
         for name in (*self.law.coordinates.names, *self.noise_sites):
             if name not in values and not (centring and name == centring.name):
                 values[name] = numpyro.sample(name, obs.priors[name].distribution)
@@ -99,9 +107,7 @@ class Model:
             loc, scale = centring.affine(values)
             moved = dist.TransformedDistribution(obs.priors[centring.name].distribution, AffineTransform(loc, scale))
             values[centring.name] = (numpyro.sample(centring.as_name, moved) - loc) / scale
-        errors, solved = self.about_law(values, obs)
-        numpyro.factor("solved", jnp.where(solved, 0.0, -jnp.inf))
-        numpyro.sample("checkpoints", errors, obs=obs.y)
+        return values
 
     def about_law(self, values: Mapping[str, Any], obs: Observations) -> tuple[CheckpointErrors | PathErrors, Any]:
         """The distribution of both series given one value of each sampled or fixed number, and whether the law could

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
+from numpyro.infer.util import potential_energy
 
+from ._likelihood import Weighed
 from ._model import Model, Observations, constrain, sampled_sites
 from ._one_shape import OneShape
 from ._outright import Outright
@@ -54,14 +56,19 @@ def linear_sites(model: Model, obs: Observations) -> tuple[str, ...]:
 
 
 class Fitted(NamedTuple):
-    """Affine parameters given the rest: mean (names,), a triangular factor of the covariance, the errors about the
-    course of the mean, and whether the law could be solved.
+    """Affine parameters given the rest: mean (names,), a triangular factor of the covariance; some values of them, the
+    data less the course there and the slopes as the errors weigh them; and whether the law could be solved.
     """
 
     mean: Any
     factor: Any
-    errors: Any
+    base: Any
+    weighed: Weighed
     solved: Any
+
+    def log_lik(self, theta: Any) -> Any:
+        """Log likelihood at values of the affine parameters."""
+        return jnp.where(self.solved, self.weighed.log_prob(theta - self.base), -jnp.inf)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,25 +88,26 @@ class GivenRest:
         return centring.as_name if centring and name == centring.name else name
 
     def __call__(self, rest: Mapping[str, Any], e: Any, obs: Observations) -> tuple[dict[str, Any], Any]:
-        """Site -> value, and the log Jacobian; `rest`: site -> unconstrained value, e (names,)."""
-        model = self.model
+        """Site -> unconstrained value, and the log density of the posterior in these coordinates; `rest`: site ->
+        unconstrained value, e (names,).
+        """
+        model, priors = self.model, {n: obs.priors[n].distribution for n in self.names}
         values = {**obs.fixed, **constrain(model, obs, rest)}
-        mean, factor = self.gaussian(values, obs)
-        values |= dict(zip(self.names, mean + factor @ e, strict=True))
-        log_jacobian = jnp.sum(jnp.log(jnp.diagonal(factor)))
+        fitted = self.fitted(values, obs)
+        theta = fitted.mean + fitted.factor @ e
+        given = dict(zip(self.names, theta, strict=True))
+        others = obs._replace(fixed={**obs.fixed, **given})  # the priors of the rest alone
+        log_density = -potential_energy(Scored(model.prior), (others,), {}, rest)
+        log_density += sum(prior.log_prob(given[n]) for n, prior in priors.items())
+        log_density += fitted.log_lik(theta) + jnp.sum(jnp.log(jnp.diagonal(fitted.factor)))
         if model.centred:
             assert model.law.centring is not None
-            loc, scale = model.law.centring.affine(values)
-            values[model.law.centring.as_name] = loc + scale * values[model.law.centring.name]
-            log_jacobian += jnp.log(scale)
-        return {site: values[site] for site in self.sites}, log_jacobian
-
-    def gaussian(self, values: Mapping[str, Any], obs: Observations) -> tuple[Any, Any]:
-        """Mean (names,) and a triangular factor of the covariance of the affine parameters, given the rest."""
-        return self.fitted(values, obs)[:2]
+            loc, scale = model.law.centring.affine({**values, **given})
+            given[model.law.centring.as_name] = loc + scale * given.pop(model.law.centring.name)
+        return given, log_density
 
     def fitted(self, values: Mapping[str, Any], obs: Observations) -> Fitted:
-        """The affine parameters given the rest, and the errors about the course of their mean."""
+        """The affine parameters given the rest."""
         model, count = self.model, len(self.names)
         priors: list[Any] = [obs.priors[n].distribution for n in self.names]
         loc = jnp.stack([jnp.asarray(p.loc, float) for p in priors])
@@ -117,10 +125,10 @@ class GivenRest:
         rows = jnp.concatenate([(obs.y - courses[0])[None], slopes])
         # what scatters the checkpoints does not depend on the affine parameters
         whole = {**values, **{k: v[0] for k, v in resolved.items()}}
-        gram = model.errors(courses[0], whole, obs).gram(rows)
+        weighed = model.errors(courses[0], whole, obs).weighed(rows)
+        gram = weighed.gram()
         # the factor of the precision, from the last parameter to the first, so that its inverse's is triangular too
         precision = gram[1:, 1:] + jnp.diag(1 / sd**2)
         factor = inverse_of_root(root(precision)).T
         off = factor @ (factor.T @ (gram[1:, 0] + (loc - base) / sd**2))
-        errors = model.errors(courses[0] + jnp.einsum("i,itk->tk", off, slopes), whole, obs)
-        return Fitted(base + off, factor, errors, jnp.all(solved))
+        return Fitted(base + off, factor, base, weighed, jnp.all(solved))

@@ -82,7 +82,11 @@ def test_a_straying_run_equals_the_dense_gaussian(mask):
     rows = RNG.normal(size=(3, N, 2))
     kept = rows.reshape(3, -1)[:, keep]
     for form in (e, strays_as_path(e)):
-        np.testing.assert_allclose(form.gram(jnp.asarray(rows)), kept @ np.linalg.solve(dense.cov, kept.T), rtol=1e-9)
+        weighed = form.weighed(jnp.asarray(rows))
+        np.testing.assert_allclose(weighed.gram(), kept @ np.linalg.solve(dense.cov, kept.T), rtol=1e-9)
+        part = np.array([0.3, -2.0])
+        expected = stats.multivariate_normal(np.zeros(keep.sum()), dense.cov).logpdf(kept[0] - part @ kept[1:])
+        assert float(weighed.log_prob(jnp.asarray(part))) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_run_that_strays_by_nothing_keeps_to_its_law():

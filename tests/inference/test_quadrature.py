@@ -32,29 +32,35 @@ LAWS = {
 
 
 def at_random(law: gd.dynamics.LawSpec, run: gd.Run, repeats: int = 4):
-    """Values of the collapsed density less a standard normal one: for each of 5 points of the rest, several e."""
+    """The collapsed density over that of a standard normal e, and over the model's own at the same values of all its
+    parameters: for each of 5 points of the rest, several e.
+    """
     model, obs, _ = prepare(run, law)
-    aim = target(model, obs).collapsed((obs,))
+    whole = target(model, obs)
+    aim = whole.collapsed((obs,))
     random = np.random.default_rng(0)
     rest = np.repeat(random.normal(size=(5, aim.size)), repeats, 0)
     e = random.normal(size=(len(rest), aim.extra))
-    return (aim.values(np.concatenate([rest, e], 1)) + 0.5 * np.sum(e**2, 1)).reshape(5, repeats), aim
+    found, own = aim.both(np.concatenate([rest, e], 1))
+    stated = whole.values((obs,))(own)
+    return (found + 0.5 * np.sum(e**2, 1)).reshape(5, repeats), (found - stated).reshape(5, repeats), aim
 
 
 @pytest.mark.parametrize("errors", ERRORS)
 def test_levels_are_gaussian_given_the_rest_whatever_the_errors(errors):
-    values, aim = at_random(
+    values, ratios, aim = at_random(
         gd.laws.shared_rate(), gd.Run(RUN.name, **{"t": TS, "u_s": RUN.u_s, "u_v": RUN.u_v, **ERRORS[errors]})
     )
     assert aim.extra == 3
     assert np.isfinite(values).all()
-    np.testing.assert_allclose(values, values[:, :1].repeat(4, 1), rtol=0, atol=1e-7)
+    for found in (values, ratios):  # the Jacobian of the way from e depends on the rest alone
+        np.testing.assert_allclose(found, found[:, :1].repeat(4, 1), rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_levels_are_gaussian_given_the_rest_whatever_the_law(law):
-    values, _ = at_random(LAWS[law], RUN)
-    np.testing.assert_allclose(values, values[:, :1].repeat(4, 1), rtol=0, atol=1e-7)
+    for found in at_random(LAWS[law], RUN)[:2]:
+        np.testing.assert_allclose(found, found[:, :1].repeat(4, 1), rtol=0, atol=1e-7)
 
 
 def test_points_come_back_to_the_posterior_they_are_of():

@@ -159,7 +159,7 @@ def _config(site: dict[str, Any]) -> Reparam | None:
 class Scored:
     """A NumPyro model with `NAME_normal_score` in the place of each site that has one: the same posterior."""
 
-    model: Callable[..., None]
+    model: Callable[..., Any]
 
     def __call__(self, *args: Any) -> None:
         handlers.reparam(self.model, config=_config)(*args)

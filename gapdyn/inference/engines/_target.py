@@ -27,8 +27,9 @@ class Target:
     model : the model; `model(*args)` states the joint density, with the data among `args`.
     sites : (name, unconstrained shape) of each sampled site, in the order of the vector.
     variances : (size,), a first guess of each number's posterior variance; () for 1 each.
-    given_rest : for sites that are Gaussian given all others, or nearly: their values from standard normal numbers,
-        `given_rest(rest, e, *args) -> ({site: value}, log Jacobian)`, with `sites` their names. None: there are none.
+    given_rest : for sites that are Gaussian given all others: their values from standard normal numbers, and the log
+        density of the posterior of both, `given_rest(rest, e, *args) -> ({site: value}, log density)`, with `sites`
+        their names. None: there are none.
     in_numpy : for one that is quick to evaluate without a compiler: `in_numpy(args, x)` -> what `Collapsed.both` gives.
         None: it is not.
     outright : for a posterior that needs no search: `outright(args, random, count)` -> that many `Weighted` points of
@@ -65,12 +66,11 @@ class Target:
         """x (size,) -> log posterior density, up to the evidence; -inf where it is not a number."""
         from numpyro.infer.util import potential_energy
 
-        def safe(x: Any) -> Any:
+        def at(x: Any) -> Any:
             with _TRACING:
-                value = -potential_energy(self.model, args, {}, self.split(x))
-            return jnp.where(jnp.isnan(value), -jnp.inf, value)
+                return _number(-potential_energy(self.model, args, {}, self.split(x)))
 
-        return safe
+        return at
 
     def collapsed_log_density(self, args: tuple[Any, ...]) -> Callable[[Any], tuple[Any, Any]]:
         """(rest, e) (size,) -> log posterior density of this point, and the target's own vector (size,)."""
@@ -80,10 +80,9 @@ class Target:
             if self.given_rest is None:
                 return density(x), x
             rest = _split(self.rest, x[:count])
-            given, log_jacobian = self.given_rest(rest, x[count:], *args)
-            full = self.join({**rest, **given})
-            value = density(full) + log_jacobian
-            return jnp.where(jnp.isnan(value), -jnp.inf, value), full
+            with _TRACING:
+                given, value = self.given_rest(rest, x[count:], *args)
+            return _number(value), self.join({**rest, **given})
 
         return at
 
@@ -152,6 +151,11 @@ class Collapsed:
         blocks = [_at(self.target, tree, np.asarray(part, kind), leaves) for part in parts]
         found = np.concatenate([np.asarray(b, np.float64) for b in blocks])[: len(x)]
         return found[:, 0], found[:, 1:]
+
+
+def _number(log_density: Any) -> Any:
+    """-inf where it is not a number."""
+    return jnp.where(jnp.isnan(log_density), -jnp.inf, log_density)
 
 
 def _count(sites: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
