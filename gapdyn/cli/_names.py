@@ -25,6 +25,7 @@ RESIDUALS = ("independent", "wander")
 POOLINGS = ("none", "partial")
 CLOCKS = ("epoch", "round", "step", "token", "lr")
 UNITS = ("nats/response", "nats/token", "arbitrary")
+MOST_MORE = 40  # checkpoints that `gapdyn compare --more` may ask about
 SOLVERS = ("mean", "first")  # of `gapdyn measure`
 SOURCES = (
     "trainer_state", "verl", "tinker", "wandb", "mlflow", "tensorboard",

@@ -15,6 +15,7 @@ from ._names import (
     FORCINGS,
     IN_ROUNDS,
     LAWS,
+    MOST_MORE,
     NOISES,
     POOLINGS,
     RESIDUALS,
@@ -157,7 +158,7 @@ def build() -> argparse.ArgumentParser:
     _add_run(compare)
     _add_rivals(compare)
     say = "also the chance that so many more checkpoints would tell the laws apart, such as 5,10,20"
-    compare.add_argument("--more", type=counts(40), metavar="N[,N2..]", help=say)
+    compare.add_argument("--more", type=counts(MOST_MORE), metavar="N[,N2..]", help=say)
     compare.add_argument("--out", type=text, metavar="DIR", help="also write compare.json and ceilings.png there")
     compare.add_argument("--overwrite", action="store_true", help="replace these files if they are there")
 

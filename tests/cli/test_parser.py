@@ -24,6 +24,9 @@ def test_names_are_those_of_the_library():
     every = {**gd.laws.ALL_LAWS, **gd.curves.ALL_CURVES}
     assert tuple(n for n, make in every.items() if "length" in inspect.signature(make).parameters) == _names.IN_ROUNDS
     assert tuple(gd.engines.ALL_ENGINES) == _names.ENGINES
+    from gapdyn.criticism._information import MOST
+
+    assert _names.MOST_MORE == MOST
     from gapdyn.measurement._measure import SOLVERS
     from gapdyn.measurement._measure import UNITS as MEASURED_UNITS
 

@@ -104,6 +104,34 @@ def test_a_fit_killed_again_and_again_equals_an_undisturbed_one(undisturbed, tmp
     assert contents(folder) == contents(undisturbed[0])
 
 
+@pytest.mark.slow
+def test_ten_thousand_runs_killed_on_the_way_are_finished_by_a_second_start(tmp_path):
+    """The command, as a user would start it, with the engine of many runs; kill -9 in the middle."""
+    chance, runs = np.random.default_rng(0), []
+    for i in range(10_000):
+        t = np.linspace(0, chance.uniform(0.3, 5.0), int(chance.integers(8, 41)))
+        gap = np.exp(-t)
+        u = np.stack([1.0 + gap, 0.6 + 0.4 * gap], 1) + chance.normal(0, 10 ** chance.uniform(-3, -1), (len(t), 2))
+        runs.append(gd.Run(f"run {i}", t, u_s=u[:, 0], u_v=u[:, 1]))
+    gd.write_run(gd.Fleet(runs), tmp_path / "runs.parquet")
+    command = [sys.executable, "-c", "from gapdyn.cli import main; raise SystemExit(main())", "fit"]
+    command += [str(tmp_path / "runs.parquet"), "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, stdout=subprocess.DEVNULL)
+    killed = tmp_path / "killed"
+    process = subprocess.Popen([*command, str(killed)], stdout=subprocess.DEVNULL)
+    while len(list(killed.glob("chunk-*"))) < 4:
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {p: p.stat().st_mtime_ns for p in killed.glob("chunk-*")}
+    assert 4 <= len(kept) < len(list((tmp_path / "whole").glob("chunk-*")))
+    subprocess.run([*command, str(killed)], check=True, stdout=subprocess.DEVNULL)
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert contents(killed) == contents(tmp_path / "whole")
+    assert len(gd.read_fleet_fit(killed)) == 10_000
+
+
 def test_a_killed_start_before_the_first_chunk_is_no_harm(undisturbed, tmp_path):
     folder = tmp_path / "fits"
     folder.mkdir()
