@@ -33,11 +33,11 @@ def test_other_processes_say_the_same():
 import jax, numpy as np, gapdyn as gd
 jax.config.update("jax_enable_x64", True)
 run = gd.simulate(gd.laws.shared_rate(rate=0.2), np.linspace(0, 9.5, 20), noise=0.005, key=3)
-laws = [gd.curves.two_phase(), gd.laws.relaxing_verifier()]
+laws = [gd.curves.persistence(), gd.laws.shared_rate()]
 here, there = (gd.backtest(run, laws, origins=[12], key=0, workers=n, progress=False) for n in (1, 2))
 np.testing.assert_allclose(there.origins[0].rep, here.origins[0].rep, rtol=1e-6)
 assert there.origins[0].weights == here.origins[0].weights
-fits = [b.rolled["relaxing_verifier"][12].fit for b in (here, there)]
+fits = [b.rolled["shared_rate"][12].fit for b in (here, there)]
 assert fits[0].model == fits[1].model
 np.testing.assert_allclose(*(f.curves([20.0]).u_s for f in fits), rtol=1e-6)
 """
