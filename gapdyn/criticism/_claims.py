@@ -213,7 +213,9 @@ def claims(
 def _findings(run: Run, found: Mapping[str, Departure]) -> list[Finding]:
     out = []
     for name, d in found.items():
-        doubtful = [f for f in d.fit.findings if f.level == "warning" and f.code in ("pareto_k", "ess", "starts")]
+        doubtful = [
+            f for f in d.fit.findings if f.level == "warning" and f.code in ("pareto_k", "share", "ess", "starts")
+        ]
         if doubtful:
             out.append(Finding("warning", "doubtful", f"{name}: {doubtful[0].text}", "Read its verdict with care."))
         if d.verdict == "does not hold":

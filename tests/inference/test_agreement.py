@@ -14,7 +14,7 @@ TS = np.linspace(0, 12, 25)
 FAST = ("importance", "quadrature", "laplace", "svi")
 WITHOUT_LEVELS = {"saturating_potential", "neural_potential"}  # that are Gaussian given the rest
 SLOW = {"neural_potential", "stochastic"}  # ten minutes and more for 4,000 draws
-DECLINED = {"many_numbers", "pareto_k", "ess", "rhat", "starts", "approximation"}
+DECLINED = {"many_numbers", "pareto_k", "share", "ess", "rhat", "starts", "approximation"}
 
 
 @functools.cache

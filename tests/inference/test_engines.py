@@ -185,16 +185,20 @@ def test_auto_says_what_it_took():
     assert taken.findings[0].code == "engine"
 
 
-def valley():
-    """Thin and bent, in nine numbers."""
+def valley(count):
+    """Thin and bent, in `count` + 1 numbers."""
     a = numpyro.sample("a", dist.Normal(0, 1))
-    numpyro.sample("b", dist.Normal(a**2, 0.1).expand([8]).to_event(1))
+    numpyro.sample("b", dist.Normal(a**2, 0.1).expand([count]).to_event(1))
 
 
-def test_importance_sampling_declines_what_it_cannot_do():
-    told = gd.engines.sample(valley, key=0, engine="importance")
-    assert {f.code for f in told.findings if f.level != "info"} & {"pareto_k", "ess", "starts"}
-    chosen = gd.engines.sample(valley, key=0)
+@pytest.mark.parametrize("count", [5, 6, 7, 8])
+def test_importance_sampling_declines_what_it_cannot_do(count):
+    told = gd.engines.sample(valley, (count,), key=0, engine="importance")
+    assert {f.code for f in told.findings if f.level != "info"} & {"share", "pareto_k", "ess", "starts"}
+
+
+def test_auto_goes_on_to_nuts_where_importance_sampling_declines():
+    chosen = gd.engines.sample(valley, (8,), key=0)
     assert chosen.engine.name == "nuts"
     assert "declined" in chosen.findings[0].text
 

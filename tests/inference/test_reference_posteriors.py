@@ -17,7 +17,7 @@ import pytest
 import gapdyn as gd
 
 ENGINES = ("auto", "importance", "nuts", "laplace", "svi")
-DECLINED = {"pareto_k", "ess", "rhat", "starts", "approximation"}
+DECLINED = {"pareto_k", "share", "ess", "rhat", "starts", "approximation"}
 EFFECT = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
 ERROR = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
 

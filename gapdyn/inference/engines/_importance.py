@@ -66,7 +66,8 @@ class Importance:
                 first, said, early = about(modes), {"converged": np.asarray([modes.converged.mean()])}, EARLY
             bar.update(1)
             sampled = explored(aim, first, self, random, bar, early)
-        quality = {**sampled.quality, **said}
+        share = sampled.quality["effective"] / len(sampled.points[0])
+        quality = {**sampled.quality, "share": share, **said}
         return dataclasses.replace(sampled, quality=quality, seconds={"sampling": time.perf_counter() - began})
 
 

@@ -26,8 +26,9 @@ class Sampled:
     x : (chain, draw, size).
     stats : name -> (chain, draw): of NUTS `diverging`, `energy`, `n_steps`, `acceptance`, `max_depth` (reached).
     quality : name -> (1,): of weighted draws `pareto_k`, `effective` (draws that they are worth), `log_evidence`, and
-        the share of starts that `converged`, where there were starts. Of an approximation, whose draws are not
-        weighted, in place of `effective` how far it is `off` (in sds, by its weights).
+        the share of starts that `converged`, where there were starts; of importance sampling, too, the `share` of a
+        draw that a point is worth. Of an approximation, whose draws are not weighted, in place of `effective` how far
+        it is `off` (in sds, by its weights).
     seconds : phase -> seconds.
     proposal : of weighted draws, what they were proposed by, for a posterior much like this one to start from.
     points : of weighted draws, all points (points, size) that they were picked from, where the proposals put them, and
