@@ -26,7 +26,7 @@ from blackjax.mcmc import nuts
 from ..._compile import quick_jit
 from ..._progress import progress_bar
 from ..._random import as_key, generator, split
-from ._importance import best_starts
+from ._first import best_starts
 from ._mixture import factor_of
 from ._newton import climb
 from ._result import Sampled

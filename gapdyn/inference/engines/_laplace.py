@@ -14,9 +14,8 @@ from scipy.special import logsumexp
 
 from ..._progress import progress_bar
 from ..._random import generator
-from ._importance import STARTS, best_starts
+from ._first import modes_of
 from ._mixture import factor_of
-from ._newton import climb
 from ._pareto import smooth
 from ._result import Sampled
 from ._target import Target
@@ -51,7 +50,7 @@ class Laplace:
 
 def highest(values: Any, size: int, random: np.random.Generator) -> tuple[Any, Any, float]:
     """The mode that is worth most (size,), a factor of its covariance, and the share of starts that converged."""
-    modes = climb(values, best_starts(values, size, STARTS, random))
+    modes = modes_of(values, size, random)
     best = int(np.argmax(np.nan_to_num(modes.log_evidence, nan=-np.inf, posinf=-np.inf)))
     return modes.x[best], factor_of(modes.covariance[best]), float(modes.converged.mean())
 

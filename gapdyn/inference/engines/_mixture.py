@@ -63,6 +63,12 @@ class Mixture(NamedTuple):
         return Mixture(log_weight - log_sum(log_weight), mean, factor_of(cov))
 
 
+def joined(one: Mixture, other: Mixture) -> Mixture:
+    """Half of either."""
+    whole = Mixture(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
+    return whole._replace(log_weight=whole.log_weight - np.log(2))
+
+
 def log_sum(x: Any) -> Any:
     """log of the sum of exp(x) over the first axis, where that holds finite numbers: SciPy's takes twice as long."""
     top = np.max(x, 0)
