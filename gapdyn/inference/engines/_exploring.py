@@ -115,9 +115,11 @@ class Pool:
 
 
 def explored(
-    aim: Collapsed, mixture: Mixture, engine: Any, random: np.random.Generator, bar: Any, early: int = 0
-) -> Sampled:
-    """Draws of a posterior from a first proposal, which adapts; `early` of its rounds are small.
+    aim: Collapsed, mixture: Mixture, engine: Any, random: np.random.Generator, bar: Any, early: int = 0,
+    alike: float = 0.0,
+) -> Sampled:  # fmt: skip
+    """Draws of a posterior from a first proposal, which adapts; `early` of its rounds are small, and they go on while a
+    point is worth less than `alike` of a draw.
 
     `engine` has the settings of `Importance`.
     """
@@ -129,7 +131,8 @@ def explored(
             mixture = pool.adapted(engine.components)
         pool.add(mixture, FEW if i < early else many)
         bar.update(1)
-        if pool.trusted and (pool.missing(wanted) <= 0 or pool.worth > GOOD * len(pool)):
+        enough = pool.missing(wanted) <= 0 and pool.worth >= alike * len(pool)
+        if pool.trusted and (enough or pool.worth > GOOD * len(pool)):
             break
     while pool.trusted and (count := pool.missing(wanted)) > 0:
         pool.add(mixture, max(count, FEW))
