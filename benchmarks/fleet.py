@@ -152,7 +152,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _speeds(speeds: dict[str, Any]) -> list[str]:
-    lines = ["| | runs | plain, fits/s | hard, fits/s | of unbounded `curve_fit` | 90% interval of the ceiling "
+    lines = ["| | runs | plain, fits/s | hard, fits/s | of unbounded `curve_fit`, hard | 90% interval of the ceiling "
              "covers | no figure |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     base = {kind: f["curve_fit"][-1]["per_s"] for kind, f in speeds.items()}
     for method in NAMES:
