@@ -174,8 +174,8 @@ def _accuracies(accuracy: dict[str, Any]) -> list[str]:
     for method in ("gapdyn", "curve_fit"):
         width, off = (accuracy[method][n] for n in ("ratio", "off"))
         lines.append(
-            f"| {NAMES[method]} | {width['median']:.3f} ({width['p01']:.2f} to {width['p99']:.2f}) "
-            f"| {off['median']:.2f} ({off['p01']:.2f} to {off['p99']:.2f}) | {width['count']} |"
+            f"| {NAMES[method]} | {width['median']:.3f} ({width['p01']:.2g} to {width['p99']:.3g}) "
+            f"| {off['median']:.2f} ({off['p01']:.2g} to {off['p99']:.2g}) | {width['count']} |"
         )
     return lines
 
