@@ -140,5 +140,5 @@ if __name__ == "__main__":
     if options.quick:
         main(["quadrature", "numpyro_nuts"], {"others": 2}, 2000)
     else:
-        result = main(list(TITLES), {"numpyro_diffrax": 1, "pystan": 5, "others": 20}, 50_000)
+        result = main(list(TITLES), {"numpyro_diffrax": 1, "numpyro_nuts": 5, "pystan": 5, "others": 20}, 50_000)
         _bench.save("posterior", result)
