@@ -191,13 +191,16 @@ def valley(count):
     numpyro.sample("b", dist.Normal(a**2, 0.1).expand([count]).to_event(1))
 
 
-@pytest.mark.parametrize("count", [5, 6, 7, 8])
-def test_importance_sampling_declines_what_it_cannot_do(count):
+@pytest.mark.parametrize("count", [5, 6, 7])
+def test_importance_sampling_says_when_its_proposal_is_unlike_the_posterior(count):
     told = gd.engines.sample(valley, (count,), key=0, engine="importance")
-    assert {f.code for f in told.findings if f.level != "info"} & {"share", "pareto_k", "ess", "starts"}
+    assert "share" in {f.code for f in told.findings}
+    assert told.quality["share"] < 0.1
 
 
-def test_auto_goes_on_to_nuts_where_importance_sampling_declines():
+def test_importance_sampling_declines_what_it_cannot_do():
+    told = gd.engines.sample(valley, (8,), key=0, engine="importance")
+    assert {f.code for f in told.findings if f.level != "info"} & {"pareto_k", "ess", "starts"}
     chosen = gd.engines.sample(valley, (8,), key=0)
     assert chosen.engine.name == "nuts"
     assert "declined" in chosen.findings[0].text

@@ -78,6 +78,11 @@ class Pool:
         return float(1 / np.sum(self.weight**2))
 
     @property
+    def share(self) -> float:
+        """Of a draw that a point is worth."""
+        return self.worth / len(self)
+
+    @property
     def trusted(self) -> bool:
         """Whether k-hat says that the weights are to be relied on."""
         return self.k < COVERED
@@ -131,8 +136,8 @@ def explored(
             mixture = pool.adapted(engine.components)
         pool.add(mixture, FEW if i < early else many)
         bar.update(1)
-        enough = pool.missing(wanted) <= 0 and pool.worth >= alike * len(pool)
-        if pool.trusted and (enough or pool.worth > GOOD * len(pool)):
+        enough = pool.missing(wanted) <= 0 and pool.share >= alike
+        if pool.trusted and (enough or pool.share > GOOD):
             break
     while pool.trusted and (count := pool.missing(wanted)) > 0:
         pool.add(mixture, max(count, FEW))
