@@ -32,8 +32,8 @@ from ._rounds import base
 MOST = 5  # numbers left when the levels are integrated out: of more, single runs take longer rounds
 BLOCK, FEW = 32, 8  # runs in a compiled program, of a first sample and of a better one: more do not fit a core's cache
 TRIES, EARLY, LATE, MANY = 64, 192, 576, 2048  # points
-ROUNDS = 8  # better samples, at most
-FLAT = 3  # of them that are fitted to flattened weights
+ROUNDS = 12  # better samples, at most
+FLATTER = 0.7  # power of the weights that the first of them is fitted to
 SPREAD = 1.2  # sd of the points that starts are looked for among
 
 
@@ -82,11 +82,12 @@ def _sampled(
     made: list[Drawn] = []
 
     def gathered(work: Callable[[np.ndarray], Any], rows: np.ndarray, block: int) -> tuple[np.ndarray, ...]:
-        """What is verified joins `made`; the rows that are not, their points and weights."""
+        """What is verified joins `made`; the rows that are not, their points and weights, if any point has one."""
         left = []
         for where, (drawn, bad, x, log_weight) in in_threads(work, len(rows), block):
             made.append(drawn)
             tell(len(drawn.at))
+            bad &= np.isfinite(log_weight).any(1)
             left.append((rows[where][bad], x[bad], log_weight[bad]))
         return tuple(np.concatenate(parts) for parts in zip(*left, strict=True))
 
@@ -94,7 +95,7 @@ def _sampled(
     for i in range(ROUNDS):
         if not len(rows):
             break
-        best, fitted = _to_fit(x, log_weight, 0.5 if i < FLAT else 1.0, own[rows] + np.uint64(i))
+        best, fitted = _to_fit(x, log_weight, FLATTER if i == 0 else 1.0, own[rows] + np.uint64(i))
 
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted) -> tuple[Any, ...]:
             pad = np.resize(where, FEW)
@@ -132,8 +133,9 @@ def _bettered(density: General, obs: Observations, best: Any, x: Any, many: Base
 def _to_fit(x: np.ndarray, log_weight: np.ndarray, power: float, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best point (runs, size), and equally weighted ones (runs, n, size), the largest weights cut."""
     log = np.where(np.isfinite(log_weight), log_weight, -np.inf)
-    top = np.max(log, 1, keepdims=True)
-    weight = np.exp(power * (log - np.where(np.isfinite(top), top, 0.0)))
-    weight = np.minimum(weight, np.partition(weight, -LARGEST, axis=1)[:, -LARGEST, None])
     best = np.take_along_axis(x, np.argmax(log, 1)[:, None, None], 1)[:, 0]
+    top = np.partition(log, -LARGEST, axis=1)[:, -LARGEST, None]
+    # cut as logarithms: a point may be hundreds of nats above all others, whose weights would come out as none
+    top = np.where(np.isfinite(top), top, np.max(log, 1, keepdims=True))
+    weight = np.exp(power * np.minimum(log - top, 0.0))
     return best, np.take_along_axis(x, picked(weight, FITTED, words)[:, :, None], 1)

@@ -27,6 +27,7 @@ from ..inference._small import lower_inverse, lower_root
 from ..inference._target import GivenRest, target
 from ..inference.engines import Target
 from ..inference.engines._scores import SUFFIX, correction
+from ._two_modes import TwoModes
 
 STARTS = 2  # of Newton's method
 _ONE_SHAPE = {(LinearPotential, ConstantResponse), (PowerPotential, ConstantResponse)}
@@ -228,7 +229,10 @@ class WrittenOut(General):
 def marginal(model: Model, obs: Observations) -> General:
     """The density of one run's numbers, written out where it can be; `obs` of any run with this model."""
     aim = target(model, obs)
-    return (WrittenOut if _has_one_shape(model, aim) else General)(model, aim)
+    if _has_one_shape(model, aim):
+        return WrittenOut(model, aim)
+    summed = TwoModes.of(aim.given_rest) if isinstance(aim.given_rest, GivenRest) else None
+    return General(model, dataclasses.replace(aim, given_rest=summed or aim.given_rest))
 
 
 def _has_one_shape(model: Model, aim: Target) -> bool:

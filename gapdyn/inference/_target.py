@@ -108,27 +108,35 @@ class GivenRest:
 
     def fitted(self, values: Mapping[str, Any], obs: Observations) -> Fitted:
         """The affine parameters given the rest."""
-        model, count = self.model, len(self.names)
+        count = len(self.names)
         priors: list[Any] = [obs.priors[n].distribution for n in self.names]
         loc = jnp.stack([jnp.asarray(p.loc, float) for p in priors])
         sd = jnp.stack([jnp.asarray(p.scale, float) for p in priors])
+
+        # a law that is affine is so about any point; this one is not a start at rest, which some state apart
+        base = loc + 0.3137 * jnp.arange(1, count + 1)
+        weighed, solved = self.weighed(values, base, obs)
+        gram = weighed.gram()
+        # the factor of the precision, from the last parameter to the first, so that its inverse's is triangular too
+        precision = gram[1:, 1:] + jnp.diag(1 / sd**2)
+        factor = inverse_of_root(root(precision)).T
+        off = factor @ (factor.T @ (gram[1:, 0] + (loc - base) / sd**2))
+        return Fitted(base + off, factor, base, weighed, solved)
+
+    def weighed(self, values: Mapping[str, Any], base: Any, obs: Observations) -> tuple[Any, Any]:
+        """The data less the course at `base`, and the course's slopes there, as `Weighed` by the errors; and whether
+        the law could be solved.
+        """
+        model = self.model
 
         def course(theta: Any) -> Any:
             resolved = model.law.coordinates.resolve({**values, **dict(zip(self.names, theta, strict=True))})
             t = model.solve_at(resolved, obs.ts, obs, model.route)
             return jnp.stack([t.u_s, t.u_v], -1), resolved, t.ok
 
-        # a law that is affine is so about any point; this one is not a start at rest, which some state apart
-        base = loc + 0.3137 * jnp.arange(1, count + 1)
-        courses, resolved, solved = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(count)]))
+        courses, resolved, solved = jax.vmap(course)(jnp.concatenate([base[None], base + jnp.eye(len(base))]))
         slopes = courses[1:] - courses[0]
         rows = jnp.concatenate([(obs.y - courses[0])[None], slopes])
         # what scatters the checkpoints does not depend on the affine parameters
         whole = {**values, **{k: v[0] for k, v in resolved.items()}}
-        weighed = model.errors(courses[0], whole, obs).weighed(rows)
-        gram = weighed.gram()
-        # the factor of the precision, from the last parameter to the first, so that its inverse's is triangular too
-        precision = gram[1:, 1:] + jnp.diag(1 / sd**2)
-        factor = inverse_of_root(root(precision)).T
-        off = factor @ (factor.T @ (gram[1:, 0] + (loc - base) / sd**2))
-        return Fitted(base + off, factor, base, weighed, jnp.all(solved))
+        return model.errors(courses[0], whole, obs).weighed(rows), jnp.all(solved)

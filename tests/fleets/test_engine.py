@@ -10,12 +10,13 @@ import pytest
 
 import gapdyn as gd
 from gapdyn.fleets import _judged, _nested
-from gapdyn.fleets._engine import sample_fleet
+from gapdyn.fleets._engine import _to_fit, sample_fleet
 from gapdyn.fleets._marginal import General, WrittenOut, marginal
 from gapdyn.fleets._nested import COMPILED
 from gapdyn.fleets._prepare import stacks
 from gapdyn.inference import prepare
 from gapdyn.inference._nested import Size
+from gapdyn.inference._target import target
 from gapdyn.inference.engines._pareto import smooth, smooth_all
 
 FIGURES = ("mean", "sd", "q05", "q50", "q95")
@@ -85,14 +86,18 @@ def test_runs_that_cannot_be_fitted_say_why():
         (gd.laws.shared_rate(rho=dist.Beta(2, 3), u_s_inf=dist.Normal(1.0, 1.0)), "shared"),
         (gd.laws.shared_rate(u_v_inf=dist.Normal(1.0, 1.0)), "shared"),
         (gd.laws.shared_rate(alpha=dist.LogNormal(0, 1)), "shared"),
+        (gd.laws.relaxing_verifier(), "separate"),
+        (gd.laws.chasing_solver(), "shared"),
+        (gd.laws.relaxing_verifier(kappa=dist.LogNormal(-9.0, 3.0), u_v_inf=0.5), "shared"),
     ],
-    ids=["rate", "power", "u_s_inf", "u_v_inf", "alpha"],
+    ids=["rate", "power", "u_s_inf", "u_v_inf", "alpha", "relaxing", "chasing", "barely"],
 )
 def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
     (stack,), _ = stacks(runs(12), law, likelihood=gd.Likelihood(excess=excess))
     density = marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
-    assert type(density) is WrittenOut
-    general = General(density.model, density.target)
+    plain = target(stack.model, jax.tree.map(lambda x: x[0], stack.obs))
+    assert type(density) is WrittenOut or type(density.target.given_rest) is not type(plain.given_rest)
+    general = General(density.model, plain)
     random = np.random.default_rng(1)
     x = random.normal(size=(12, 20, density.size))
     e = random.normal(size=(12, 20, density.extra))
@@ -121,7 +126,22 @@ def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
         np.testing.assert_allclose(mean[name], same[name], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("law", [gd.laws.shared_rate(), gd.laws.power_potential()], ids=["shared_rate", "power"])
+def test_points_to_fit_stand_a_weight_beyond_all_others():
+    random = np.random.default_rng(0)
+    x, log_weight = random.normal(size=(3, 768, 2)), random.normal(size=(3, 768))
+    log_weight[0, 7] = 5000.0
+    log_weight[1, 5:] = -np.inf
+    best, fitted = _to_fit(x, log_weight, 1.0, np.arange(3, dtype=np.uint64))
+    np.testing.assert_array_equal(best[0], x[0, 7])
+    assert np.isin(fitted[1], x[1, :5]).all()
+    np.testing.assert_allclose(fitted[2].mean(0), np.average(x[2], axis=0, weights=np.exp(log_weight[2])), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [gd.laws.shared_rate(), gd.laws.power_potential(), gd.laws.relaxing_verifier()],
+    ids=["shared_rate", "power", "relaxing"],
+)
 def test_posteriors_are_those_of_single_runs(law: gd.laws.LawSpec):
     """Means and sds of 6 runs, 5 parameters each: 5 errors of either make 1e-4 of false alarms in all."""
     fleet = runs(24, seed=3)

@@ -1,0 +1,130 @@
+"""Laws whose verifier relaxes: two functions of time say all of a course, and a few sums over the checkpoints all of
+what the data say.
+
+With a linear potential, U = U(0) + s(t) V + J(t) W (see `dynamics._exact`), V and W affine in the levels: none of the
+checkpoints has to be looked at again for another level.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..dynamics import GapLaw
+from ..dynamics._potential import LinearPotential
+from ..dynamics._relaxation import RelaxingVerifier
+from ..dynamics._response import ConstantResponse
+from ..inference._likelihood import FLOOR
+from ..inference._model import Observations
+from ..inference._target import GivenRest
+
+NEAR = 1e-8  # least product of the rates and square of their difference: nearer to 0 digits would be lost
+
+
+class Summed(NamedTuple):
+    """As `inference._likelihood.Weighed`, from the products of the rows alone: (n, n), and the log norm."""
+
+    products: Any
+    log_norm: Any
+
+    def gram(self) -> Any:
+        """R C^-1 R', (n, n)."""
+        return self.products
+
+    def log_prob(self, part: Any) -> Any:
+        """Log density of the first row less the others times `part` (n - 1,)."""
+        own = jnp.concatenate([jnp.ones(1), -part])
+        return self.log_norm - 0.5 * own @ self.products @ own
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoModes(GivenRest):
+    """`GivenRest` of such a law, without stated standard errors."""
+
+    @classmethod
+    def of(cls, given_rest: GivenRest) -> TwoModes | None:
+        """The same in sums, or None where the law or the errors are others."""
+        model = given_rest.model
+        if model.stated or model.wanders or model.route.name != "exact" or model.likelihood.residuals != "independent":
+            return None
+        law = model.law.build({**model.law.example, **model.law.constants})
+        if not isinstance(law, GapLaw) or law.forcing is not None:
+            return None
+        kinds = (type(law.potential), type(law.response), type(law.relaxation))
+        return cls(model, given_rest.names) if kinds == (LinearPotential, ConstantResponse, RelaxingVerifier) else None
+
+    def weighed(self, values: Mapping[str, Any], base: Any, obs: Observations) -> tuple[Any, Any]:
+        coordinates = self.model.law.coordinates
+
+        def law(theta: Any) -> GapLaw:
+            resolved = coordinates.resolve({**values, **dict(zip(self.names, theta, strict=True))})
+            built = self.model.law.build({**resolved, **obs.constants})
+            assert isinstance(built, GapLaw)
+            return built
+
+        at = law(base)
+        sums = _sums(*_modes(at, obs), obs)
+        points = jnp.concatenate([base[None], base + jnp.eye(len(base))])
+        many = jax.vmap(lambda theta: _coefficients(law(theta)))(points)
+        slopes = many[1:] - many[0]
+        products, log_norm = jnp.zeros(()), jnp.zeros(())
+        for i in range(2):
+            variance = values.get("sigma", values.get(f"sigma_{'sv'[i]}", 0.0)) ** 2 + FLOOR
+            of_y = jnp.zeros(len(points)).at[0].set(1.0)
+            rows = jnp.concatenate([of_y[:, None], jnp.concatenate([-many[:1, i], slopes[:, i]])], 1)
+            products += rows @ sums[i] @ rows.T / variance
+            log_norm -= 0.5 * sums[i][1, 1] * jnp.log(2 * math.pi * variance)
+        return Summed(products, log_norm), jnp.all(jnp.isfinite(products))
+
+
+def _parts(law: GapLaw) -> tuple[Any, Any, Any]:
+    """k alpha, k beta, kappa."""
+    potential, response, relaxation = law.potential, law.response, law.relaxation
+    assert isinstance(potential, LinearPotential)
+    assert isinstance(response, ConstantResponse)
+    assert isinstance(relaxation, RelaxingVerifier)
+    return potential.k * response.a, potential.k * response.b, relaxation.kappa
+
+
+def _modes(law: GapLaw, obs: Observations) -> tuple[Any, Any]:
+    """s and J as `dynamics._smooth.two_modes` has them, at an eighth of its cost, to 1e-8 and better: enough to weigh
+    data, not to differentiate.
+    """
+    a, b, kappa = _parts(law)
+    total, product = a - b + kappa, jnp.maximum(a * kappa, NEAR)
+    z, t = total**2 / 4 - product, obs.ts - law.t0
+    z = jnp.where(jnp.abs(z) < NEAR, NEAR, z)
+    root = jnp.sqrt(jnp.abs(z))
+    real, turn = jnp.where(z > 0, root, 0.0), jnp.where(z > 0, 0.0, root)
+    slow, fast = jnp.exp((real - total / 2) * t), jnp.exp(-(real + total / 2) * t)
+    even = (slow + fast) / 2 * jnp.cos(turn * t)
+    odd = jnp.where(z > 0, (slow - fast) / 2, slow * jnp.sin(turn * t)) * (1 / root)
+    even, odd = jax.lax.optimization_barrier((even, odd))  # else XLA works them out anew for every sum
+    return odd, (1 - even - total / 2 * odd) * (1 / product)
+
+
+def _coefficients(law: GapLaw) -> Any:
+    """(2, 3): what U_s and U_v have of 1, s and J."""
+    a, b, kappa = _parts(law)
+    assert law.relaxation is not None
+    gap = (law.u_s0 - law.u_v0) - law.potential.rest
+    v_s, v_v = -a * gap, -b * gap + law.relaxation.pull(law.u_v0)
+    return jnp.stack([jnp.stack([law.u_s0, v_s, (kappa - b) * v_s + a * v_v]),
+                      jnp.stack([law.u_v0, v_v, a * v_v - b * v_s])])  # fmt: skip
+
+
+def _sums(s: Any, j: Any, obs: Observations) -> list[Any]:
+    """For either series, the products of y, 1, s and J over what is measured, (4, 4)."""
+    mask = jnp.where(obs.mask, 1.0, 0.0)  # y is 0 where it is not measured
+    both = jnp.concatenate([mask, obs.y], 1)
+    of_s, of_j = s @ both, j @ both
+    ss, sj, jj = (s * s) @ mask, (s * j) @ mask, (j * j) @ mask
+    n, y, yy = jnp.sum(mask, 0), jnp.sum(obs.y, 0), jnp.sum(obs.y**2, 0)
+    rows = [[yy, y, of_s[2:], of_j[2:]], [y, n, of_s[:2], of_j[:2]], [of_s[2:], of_s[:2], ss, sj],
+            [of_j[2:], of_j[:2], sj, jj]]  # fmt: skip
+    return [jnp.stack([jnp.stack([x[i] for x in row]) for row in rows]) for i in range(2)]
