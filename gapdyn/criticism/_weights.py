@@ -10,7 +10,7 @@ import numpy as np
 from .._random import generator
 
 # Neighbours err together: a law that bends otherwise is off at all of them. So a checkpoint counts as a part of one.
-FRACTION = 0.5
+FRACTION = 1 / 3
 # What nobody foresaw, a jump, has densities that differ by hundreds of nats between the far tails of two laws.
 # That tells tails apart and not laws: a law is taken to say this share of what all say on average.
 HEDGE = 0.2
