@@ -2,8 +2,8 @@
 
 Each law in turn makes runs: 8, 15, 25 or 40 checkpoints over 1.5 to 4 time constants, noise of 0.5 to 3% of the
 starting uncertainty. Every run is given to `gapdyn.compare`; counted is how often the 90% interval of the ceiling holds
-the true one: over laws, by the true law alone and by the shared-rate law alone. Then the theory's claims on runs of the
-shared-rate law, where all of them hold: how often each is denied.
+the true one: over laws, by the true law alone and by the shared-rate law alone. Then the theory's claims: how often
+each is denied on runs of the shared-rate law, where all of them hold, and of a law that breaks it.
 
 `python benchmarks/ceilings.py [--runs N] [--seed S]`, N runs of each law (default 20: about two hours on two cores).
 """
@@ -31,6 +31,9 @@ CHECKPOINTS = (8, 15, 25, 40)
 FULL = 20  # runs of each law from which the figures are stored
 TRUE = ("shared_rate", "power_potential", "relaxing_verifier", "drifting_response", "exponential", "power_law",
         "rank_two")  # fmt: skip
+
+BREAKS = {"one_rate": "exponential", "linear_potential": "power_potential", "no_relaxation": "relaxing_verifier",
+          "constant_ratio": "drifting_response"}  # fmt: skip
 
 
 def truth(name: str, random: np.random.Generator) -> LawSpec:
@@ -94,23 +97,30 @@ def coverage(name: str, runs: int, seed: int) -> dict[str, Any]:
     return {**shares, "weight": float(np.mean(weights)), "runs": runs}
 
 
-def denied(runs: int, seed: int) -> dict[str, float]:
-    """Claim -> share of runs of the shared-rate law on which it is denied, though it holds."""
-    count: Counter[str] = Counter()
-    for i, (run, _) in enumerate(simulated("shared_rate", runs, seed)):
-        departures = gd.claims(run, key=i).departures
-        count.update({name: int(d.verdict == "does not hold") for name, d in departures.items()})
-    print("denied:", dict(count), "of", runs, flush=True)
-    return {name: n / runs for name, n in count.items()}
+def denied(runs: int, seed: int) -> dict[str, dict[str, float]]:
+    """Claim -> shares of runs on which it is denied: `true` where it holds, `broken` where it does not."""
+    found = {}
+    for claim, law in BREAKS.items():
+        shares = {}
+        for which, name, count in (("true", "shared_rate", 3 * runs), ("broken", law, runs)):
+            said = [gd.claims(run, claim, key=i).departures[claim].verdict
+                    for i, (run, _) in enumerate(simulated(name, count, seed))]  # fmt: skip
+            shares[which] = said.count("does not hold") / count
+        print(claim, shares, flush=True)
+        found[claim] = {**shares, "runs": runs}
+    return found
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """The figures as Markdown: ceilings, then claims."""
     lines = ["| true law | over laws | true law alone | shared-rate law alone | weight of the true law |",
              "|---|---|---|---|---|"]  # fmt: skip
     for name, s in result["coverage"].items():
         cells = f"{s['weighted']:.0%} | {s['true law']:.0%} | {s['shared_rate']:.0%} | {s['weight']:.2f}"
         lines.append(f"| `{name}` | {cells} |")
+    lines += ["", "| claim | denied where it holds | denied where it does not, by runs of |", "|---|---|---|"]
+    for name, s in result["denied"].items():
+        lines.append(f"| `{name}` | {s['true']:.0%} | {s['broken']:.0%}, `{BREAKS[name]}` |")
     return "\n".join(lines)
 
 
@@ -122,7 +132,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", os.environ.get("GAPDYN_CACHE", cache))
         found = {name: coverage(name, options.runs, options.seed) for name in TRUE}
-        result = {"coverage": found, "denied": denied(3 * options.runs, options.seed)}
+        result = {"coverage": found, "denied": denied(options.runs, options.seed)}
     print(table(result))
     if options.runs >= FULL:
         _bench.save("ceilings", result)
