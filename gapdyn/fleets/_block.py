@@ -50,16 +50,17 @@ class Base(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Weighted points of a run: x (n, size), log weights (n,), all numbers of each point, name -> (n,), and u_s by the
-    law at the last checkpoint, as `LAST`.
+    """Weighted points of a run: x (n, size), log densities of target and weights (n,), all numbers of each point,
+    name -> (n,), and u_s by the law at the last checkpoint, as `LAST`.
     """
 
     x: Any
+    log_target: Any
     log_weight: Any
     sites: dict[str, Any]
 
 
-def _evaluated(density: General, obs: Observations, x: Any, base: Base) -> tuple[Any, dict[str, Any]]:
+def evaluated(density: General, obs: Observations, x: Any, base: Base) -> tuple[Any, dict[str, Any]]:
     model = density.model
 
     def one(x: Any, e: Any, chance: Any) -> Any:
@@ -81,20 +82,20 @@ def first(density: General, obs: Observations, tries: Any, early: Base, late: Ba
     near = Mixture(jnp.asarray([0.5, 0.25, 0.25]), jnp.stack([mode, mode, centre]),
                    jnp.stack([NARROW**0.5 * root, BROAD**0.5 * root, WIDTH * eye]))  # fmt: skip
     x = proposed(near, early.z, early.stretch)
-    value, sites = _evaluated(density, obs, x, early)
+    value, sites = evaluated(density, obs, x, early)
     mean, covariance = weighted_moments(x, FLATTENED * (value - log_density(near, x)), CAP)
     around = rooted(covariance)
     seen = Mixture(jnp.asarray([0.65, 0.2, 0.15]), jnp.stack([mean, mode, mean]),
                    jnp.stack([KEPT**0.5 * around, NARROW**0.5 * root, 2 * around + 1e-3 * eye]))  # fmt: skip
     more = proposed(seen, late.z, late.stretch)
-    more_value, more_sites = _evaluated(density, obs, more, late)
+    more_value, more_sites = evaluated(density, obs, more, late)
     every = jnp.concatenate([x, more])
     n, m = len(x), len(more)
     mixed = jnp.logaddexp(
         jnp.log(n / (n + m)) + log_density(near, every), jnp.log(m / (n + m)) + log_density(seen, every)
     )
-    log_weight = jnp.concatenate([value, more_value]) - mixed
-    return Sample(every, log_weight, {k: jnp.concatenate([sites[k], more_sites[k]]) for k in sites})
+    value = jnp.concatenate([value, more_value])
+    return Sample(every, value, value - mixed, {k: jnp.concatenate([sites[k], more_sites[k]]) for k in sites})
 
 
 def better(density: General, obs: Observations, best: Any, x: Any, many: Base) -> Sample:
@@ -133,5 +134,5 @@ def better(density: General, obs: Observations, best: Any, x: Any, many: Base) -
         ),
     )
     points = proposed(mixture, many.z, many.stretch)
-    value, sites = _evaluated(density, obs, points, many)
-    return Sample(points, value - log_density(mixture, points), sites)
+    value, sites = evaluated(density, obs, points, many)
+    return Sample(points, value, value - log_density(mixture, points), sites)

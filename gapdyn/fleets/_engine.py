@@ -6,7 +6,6 @@ what is not verified here is left to the engines of single runs.
 
 from __future__ import annotations
 
-import functools
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,13 +26,15 @@ from ._judged import Drawn, judged, picked
 from ._marginal import General, marginal
 from ._nested import in_threads, sample_nested
 from ._prepare import Stack, stacks
+from ._ridge import along_ridge
 from ._rounds import base
 
 MOST = 5  # numbers left when the levels are integrated out: of more, single runs take longer rounds
-BLOCK, FEW = 32, 8  # runs in a compiled program, of a first sample and of a better one: more do not fit a core's cache
-TRIES, EARLY, LATE, MANY = 64, 192, 576, 2048  # points
+BLOCK = 8  # runs in a compiled program: more do not fit a core's cache
+TRIES, EARLY, LATE, RIDGE, MANY = 64, 192, 576, 1024, 2048  # points
 ROUNDS = 12  # better samples, at most
-FLATTER = 0.7  # power of the weights that the first of them is fitted to
+# power of the target that the first of them resembles, what each adds, and the most: as in `inference.engines`
+FLAT, STEEPER, STEEPEST = 0.5, 0.1, 0.9
 SPREAD = 1.2  # sd of the points that starts are looked for among
 
 
@@ -74,45 +75,46 @@ def _sampled(
 ) -> list[Drawn]:  # fmt: skip
     seeds = split(seed, 4)
     tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
-    early, late, many = (Base.of(density, n, s) for n, s in zip((EARLY, LATE, MANY), seeds[1:], strict=True))
+    late = LATE if density.along is None else RIDGE
+    early, late, many = (Base.of(density, n, s) for n, s in zip((EARLY, late, MANY), seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
         return _seen(stack, rows, _begun(density, _block(stack.obs, rows, BLOCK), tries, early, late), own, draws)
 
     made: list[Drawn] = []
 
-    def gathered(work: Callable[[np.ndarray], Any], rows: np.ndarray, block: int) -> tuple[np.ndarray, ...]:
-        """What is verified joins `made`; the rows that are not, their points and weights, if any point has one."""
+    def gathered(work: Callable[[np.ndarray], Any], rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What is verified joins `made`; the rows that are not, their points and densities, if any point has one."""
         left = []
-        for where, (drawn, bad, x, log_weight) in in_threads(work, len(rows), block):
+        for where, (drawn, bad, x, log_target, log_weight) in in_threads(work, len(rows), BLOCK):
             made.append(drawn)
             tell(len(drawn.at))
             bad &= np.isfinite(log_weight).any(1)
-            left.append((rows[where][bad], x[bad], log_weight[bad]))
+            left.append((rows[where][bad], x[bad], log_target[bad], log_weight[bad]))
         return tuple(np.concatenate(parts) for parts in zip(*left, strict=True))
 
-    rows, x, log_weight = gathered(begin, np.arange(len(stack)), BLOCK)
+    rows, x, log_target, log_weight = gathered(begin, np.arange(len(stack)))
     for i in range(ROUNDS):
         if not len(rows):
             break
-        best, fitted = _to_fit(x, log_weight, FLATTER if i == 0 else 1.0, own[rows] + np.uint64(i))
+        flatter = (1 - min(FLAT + STEEPER * i, STEEPEST)) * np.where(np.isfinite(log_target), log_target, 0.0)
+        best, fitted = _to_fit(x, log_weight - flatter, own[rows] + np.uint64(i))
 
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted) -> tuple[Any, ...]:
-            pad = np.resize(where, FEW)
-            sample = _bettered(density, _block(stack.obs, rows[where], FEW), best[pad], fitted[pad], many)
+            pad = np.resize(where, BLOCK)
+            sample = _bettered(density, _block(stack.obs, rows[where], BLOCK), best[pad], fitted[pad], many)
             return _seen(stack, rows[where], sample, own, draws)
 
-        rows, x, log_weight = gathered(go_on, rows, FEW)
+        rows, x, log_target, log_weight = gathered(go_on, rows)
     return made
 
 
 def _seen(
     stack: Stack, rows: np.ndarray, sample: Sample, own: np.ndarray, draws: int
-) -> tuple[Drawn, np.ndarray, np.ndarray, np.ndarray]:
-    """What is verified, which of the rows are not, and their points and weights."""
-    count = len(rows)
-    log_weight = np.asarray(sample.log_weight)[:count]
-    return *judged(stack, rows, log_weight, sample.sites, own[rows], draws), np.asarray(sample.x)[:count], log_weight
+) -> tuple[Drawn, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What is verified, which of the rows are not, and their points, log densities of the target and log weights."""
+    x, log_target, log_weight = (np.asarray(a)[: len(rows)] for a in (sample.x, sample.log_target, sample.log_weight))
+    return *judged(stack, rows, log_weight, sample.sites, own[rows], draws), x, log_target, log_weight
 
 
 def _block(obs: Observations, rows: np.ndarray, length: int) -> Observations:
@@ -120,8 +122,10 @@ def _block(obs: Observations, rows: np.ndarray, length: int) -> Observations:
     return jax.tree.map(lambda x: x[np.resize(rows, length)], obs)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@quick_jit(static_argnums=0)
 def _begun(density: General, obs: Observations, tries: Any, early: Base, late: Base) -> Sample:
+    if density.along is not None:
+        return jax.vmap(lambda obs: along_ridge(density, obs, tries, late))(obs)
     return jax.vmap(lambda obs: first(density, obs, tries, early, late))(obs)
 
 
@@ -130,12 +134,12 @@ def _bettered(density: General, obs: Observations, best: Any, x: Any, many: Base
     return jax.vmap(lambda obs, best, x: better(density, obs, best, x, many))(obs, best, x)
 
 
-def _to_fit(x: np.ndarray, log_weight: np.ndarray, power: float, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _to_fit(x: np.ndarray, log_weight: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best point (runs, size), and equally weighted ones (runs, n, size), the largest weights cut."""
     log = np.where(np.isfinite(log_weight), log_weight, -np.inf)
     best = np.take_along_axis(x, np.argmax(log, 1)[:, None, None], 1)[:, 0]
     top = np.partition(log, -LARGEST, axis=1)[:, -LARGEST, None]
     # cut as logarithms: a point may be hundreds of nats above all others, whose weights would come out as none
     top = np.where(np.isfinite(top), top, np.max(log, 1, keepdims=True))
-    weight = np.exp(power * np.minimum(log - top, 0.0))
+    weight = np.exp(np.minimum(log - top, 0.0))
     return best, np.take_along_axis(x, picked(weight, FITTED, words)[:, :, None], 1)

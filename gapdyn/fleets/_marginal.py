@@ -50,10 +50,31 @@ class General:
         """Levels that are integrated out."""
         return self.target.size - self.size
 
+    @property
+    def noise(self) -> tuple[int, ...]:
+        """Places of the noise in x."""
+        return tuple(i for i, (name, _) in enumerate(self.target.rest) if name.removesuffix(SUFFIX).startswith("sigma"))
+
+    @property
+    def along(self) -> int | None:
+        """The place in x of a number that trades off against the others, so that the posterior is a thin bent ridge."""
+        names = [name for name, _ in self.target.rest]
+        sums = isinstance(self.target.given_rest, TwoModes)
+        return names.index("kappa") if sums and "kappa" in names and len(names) - len(self.noise) > 1 else None
+
     def value(self, x: Sequence[Any], obs: Observations) -> Any:
         """Log density at x, one number each, up to a constant."""
         # a Gaussian's mass is its height times its width, whatever the height is taken at
         return self.target.collapsed_log_density((obs,))(jnp.stack([*x, *[jnp.zeros(())] * self.extra]))[0]
+
+    def quiet(self, x: Sequence[Any], obs: Observations) -> list[Any]:
+        """x with the noise that fits best, of a law with a number to go `along`."""
+        known, sums = {**obs.fixed, **constrain(self.model, obs, self._rest(x))}, self.target.given_rest
+        assert isinstance(sums, TwoModes)
+        moved = list(x)
+        for i, noise in zip(self.noise, sums.noise(known, obs), strict=False):
+            moved[i] = self.coordinate(i, noise, obs)
+        return moved
 
     def both(self, x: Sequence[Any], e: Sequence[Any], obs: Observations) -> tuple[Any, dict[str, Any]]:
         """The same, and every sampled site in standard units from x and `extra` standard normal numbers."""
@@ -64,6 +85,12 @@ class General:
         """Where to look for modes, (starts, size), given points of a default prior (n, size)."""
         values = jax.vmap(lambda x: self.value([x[i] for i in range(self.size)], obs))(tries)
         return jnp.asarray(tries)[jax.lax.top_k(jnp.where(jnp.isfinite(values), values, -jnp.inf), STARTS)[1]]
+
+    def coordinate(self, i: int, value: Any, obs: Observations) -> Any:
+        """The number in x of a site's value."""
+        name = self.target.rest[i][0]
+        prior: Any = obs.priors[name.removesuffix(SUFFIX)].distribution
+        return coordinate(prior, value, name.endswith(SUFFIX))
 
     def _rest(self, x: Sequence[Any]) -> dict[str, Any]:
         return {name: x[i] for i, (name, _) in enumerate(self.target.rest)}
@@ -113,15 +140,9 @@ class WrittenOut(General):
             x = list(jnp.asarray(tries)[chosen[k]])
             for name, value in best.items():
                 for i in (i for i, n in enumerate(names) if n.removesuffix(SUFFIX) == name):
-                    x[i] = self._inverse(i, value[chosen[k]], obs)
+                    x[i] = self.coordinate(i, value[chosen[k]], obs)
             rows.append(jnp.stack(x))
         return jnp.stack(rows)
-
-    def _inverse(self, i: int, value: Any, obs: Observations) -> Any:
-        """The unconstrained number of a site's value."""
-        name = self.target.rest[i][0]
-        prior: Any = obs.priors[name.removesuffix(SUFFIX)].distribution
-        return coordinate(prior, value, name.endswith(SUFFIX))
 
     @property
     def _level(self) -> str:

@@ -53,12 +53,37 @@ def base(count: int, size: int, extra: int, seed: np.random.SeedSequence) -> tup
 
 
 def climbed(value: Any, starts: Any) -> tuple[Any, Any]:
-    """A mode (size,) and a root (size, size) of the covariance there, uphill of `starts` (n, size).
-
-    Newton's method on values alone, slopes and curvatures by central differences, as in `engines._newton`.
-    """
+    """A mode (size,) and a root (size, size) of the covariance there, uphill of `starts` (n, size)."""
     size = starts.shape[1]
-    values = jax.vmap(lambda x: _finite(value(tuple(x[i] for i in range(size)))))
+    values = jax.vmap(lambda x: finite(value(tuple(x[i] for i in range(size)))))
+    begin = Climb.at(jnp.full(size, 1e-3))
+    ends = jax.vmap(lambda x: newton(values, begin._replace(x=x), STEPS))(starts)
+    k = jnp.argmax(ends.top)
+    return ends.x[k], spread(-ends.hessian[k])
+
+
+class Climb(NamedTuple):
+    """Where Newton's method is: x (size,), reach (size,) of its stencil, the value at x, and the curvature (size, size)
+    of one step before, nothing to a proposal.
+    """
+
+    x: Any
+    reach: Any
+    top: Any
+    hessian: Any
+
+    @classmethod
+    def at(cls, reach: Any) -> Climb:
+        """About to begin."""
+        size = len(reach)
+        return cls(jnp.zeros(size), reach, jnp.zeros(()), jnp.zeros((size, size)))
+
+
+def newton(values: Any, start: Climb, steps: int, dampings: tuple[float, ...] = DAMPINGS) -> Climb:
+    """Newton's method on `values`, (n, size) -> (n,), alone: slopes and curvatures by central differences, as in
+    `engines._newton`.
+    """
+    size = len(start.x)
     one = np.eye(size)
     i, j = np.triu_indices(size, 1)
     stencil = np.concatenate([0 * one[:1], one, -one, one[i] + one[j], -one[i] - one[j]])
@@ -70,28 +95,21 @@ def climbed(value: Any, starts: Any) -> tuple[Any, Any]:
         hessian = jnp.zeros((size, size)).at[i, j].set(cross)
         return top[0], (up - down) / (2 * reach), hessian + hessian.T + jnp.diag(bend / reach**2)
 
-    def step(_: Any, state: Any) -> Any:
-        x, reach, _, _ = state
-        top, slope, hessian = derivatives(x, reach)
+    def step(_: Any, at: Climb) -> Climb:
+        top, slope, hessian = derivatives(at.x, at.reach)
         steep = jnp.maximum(jnp.abs(jnp.diagonal(hessian)), LOOSEST)
-        moved = jnp.stack([x + _solved(-hessian + d * jnp.diag(steep), slope) for d in DAMPINGS])
-        moved = jnp.where(jnp.isfinite(moved), moved, x)
+        moved = jnp.stack([at.x + _solved(-hessian + d * jnp.diag(steep), slope) for d in dampings])
+        moved = jnp.where(jnp.isfinite(moved), moved, at.x)
         there = values(moved)
         k = jnp.argmax(there)
         better = there[k] > top
         reach = jnp.clip(REACH / jnp.sqrt(steep), LEAST_REACH, None)
-        # the curvature is that of one step before, nothing to a proposal
-        return jnp.where(better, moved[k], x), reach, jnp.where(better, there[k], top), hessian
+        return Climb(jnp.where(better, moved[k], at.x), reach, jnp.where(better, there[k], top), hessian)
 
-    def climb(x: Any) -> Any:
-        return jax.lax.fori_loop(0, STEPS, step, (x, jnp.full(size, 1e-3), jnp.zeros(()), jnp.zeros((size, size))))
-
-    xs, _, tops, hessians = jax.vmap(climb)(starts)
-    k = jnp.argmax(tops)
-    return xs[k], _spread(-hessians[k])
+    return jax.lax.fori_loop(0, steps, step, start)
 
 
-def _finite(x: Any) -> Any:
+def finite(x: Any) -> Any:
     return jnp.where(jnp.isfinite(x), x, -1e300)
 
 
@@ -113,7 +131,7 @@ def _solved(a: Any, b: Any) -> Any:
     return jnp.stack([sum(inverse[i, j] * white[i] for i in range(j, size)) for j in range(size)])
 
 
-def _spread(curvature: Any) -> Any:
+def spread(curvature: Any) -> Any:
     """A root of the inverse of a curvature; of its diagonal where it bends up in some direction."""
     size = curvature.shape[0]
     diagonal = jnp.maximum(jnp.abs(jnp.diagonal(curvature)), LOOSEST)

@@ -21,9 +21,12 @@ from ..dynamics._relaxation import RelaxingVerifier
 from ..dynamics._response import ConstantResponse
 from ..inference._likelihood import FLOOR
 from ..inference._model import Observations
+from ..inference._one_shape import TINY
+from ..inference._small import inverse_of_root, root
 from ..inference._target import GivenRest
 
 NEAR = 1e-8  # least product of the rates and square of their difference: nearer to 0 digits would be lost
+QUARTER = 1.5707963267341256  # of a turn, in the bits that leave its products with whole numbers exact
 
 
 class Summed(NamedTuple):
@@ -59,6 +62,36 @@ class TwoModes(GivenRest):
         return cls(model, given_rest.names) if kinds == (LinearPotential, ConstantResponse, RelaxingVerifier) else None
 
     def weighed(self, values: Mapping[str, Any], base: Any, obs: Observations) -> tuple[Any, Any]:
+        total, log_norm = jnp.zeros(()), jnp.zeros(())
+        for i, (products, count) in enumerate(self._products(values, base, obs)):
+            variance = values.get("sigma", values.get(f"sigma_{'sv'[i]}", 0.0)) ** 2 + FLOOR
+            total += products / variance
+            log_norm -= 0.5 * count * jnp.log(2 * math.pi * variance)
+        return Summed(total, log_norm), jnp.all(jnp.isfinite(total))
+
+    def noise(self, values: Mapping[str, Any], obs: Observations) -> list[Any]:
+        """The noise of u_s and of u_v that fits best, whatever the noise in `values`; their mean where there is one."""
+        base = jnp.zeros(len(self.names))
+        (of_s, count_s), (of_v, count_v) = self._products(values, base, obs)
+        count = jnp.stack([count_s, count_v])
+        weight = jnp.ones(2)
+        for _ in range(1 if "sigma" in values else 3):
+            total = weight[0] * of_s + weight[1] * of_v
+            scale = jnp.sqrt(jnp.diagonal(total)[1:] + TINY)
+            white = inverse_of_root(root(total[1:, 1:] / scale[:, None] / scale + NEAR * jnp.eye(len(base))))
+            own = jnp.concatenate([jnp.ones(1), -(white.T @ (white @ (total[1:, 0] / scale))) / scale])
+            square = jnp.stack([own @ of_s @ own, own @ of_v @ own])
+            if "sigma" in values:
+                square, count = jnp.full(2, jnp.sum(square)), jnp.full(2, jnp.sum(count))
+            free = jnp.maximum(count * (1 - len(base) / jnp.maximum(jnp.sum(count), 1.0)), 1.0)
+            noise = jnp.sqrt(jnp.maximum(square / free, FLOOR))
+            weight = 1 / noise**2
+        return [noise[0], noise[1]]
+
+    def _products(self, values: Mapping[str, Any], base: Any, obs: Observations) -> list[tuple[Any, Any]]:
+        """For either series, the products of the data less the course at `base` and of the course's slopes, (n, n), and
+        how many values are measured.
+        """
         coordinates = self.model.law.coordinates
 
         def law(theta: Any) -> GapLaw:
@@ -72,14 +105,12 @@ class TwoModes(GivenRest):
         points = jnp.concatenate([base[None], base + jnp.eye(len(base))])
         many = jax.vmap(lambda theta: _coefficients(law(theta)))(points)
         slopes = many[1:] - many[0]
-        products, log_norm = jnp.zeros(()), jnp.zeros(())
+        of_y = jnp.zeros(len(points)).at[0].set(1.0)
+        found = []
         for i in range(2):
-            variance = values.get("sigma", values.get(f"sigma_{'sv'[i]}", 0.0)) ** 2 + FLOOR
-            of_y = jnp.zeros(len(points)).at[0].set(1.0)
             rows = jnp.concatenate([of_y[:, None], jnp.concatenate([-many[:1, i], slopes[:, i]])], 1)
-            products += rows @ sums[i] @ rows.T / variance
-            log_norm -= 0.5 * sums[i][1, 1] * jnp.log(2 * math.pi * variance)
-        return Summed(products, log_norm), jnp.all(jnp.isfinite(products))
+            found.append((rows @ sums[i] @ rows.T, sums[i][1, 1]))
+        return found
 
 
 def _parts(law: GapLaw) -> tuple[Any, Any, Any]:
@@ -102,10 +133,27 @@ def _modes(law: GapLaw, obs: Observations) -> tuple[Any, Any]:
     root = jnp.sqrt(jnp.abs(z))
     real, turn = jnp.where(z > 0, root, 0.0), jnp.where(z > 0, 0.0, root)
     slow, fast = jnp.exp((real - total / 2) * t), jnp.exp(-(real + total / 2) * t)
-    even = (slow + fast) / 2 * jnp.cos(turn * t)
-    odd = jnp.where(z > 0, (slow - fast) / 2, slow * jnp.sin(turn * t)) * (1 / root)
+    sine, cosine = _turned(turn * t)
+    even = (slow + fast) / 2 * cosine
+    odd = jnp.where(z > 0, (slow - fast) / 2, slow * sine) * (1 / root)
     even, odd = jax.lax.optimization_barrier((even, odd))  # else XLA works them out anew for every sum
     return odd, (1 - even - total / 2 * odd) * (1 / product)
+
+
+def _turned(angle: Any) -> tuple[Any, Any]:
+    """Sine and cosine, to 1e-11: XLA has those of a CPU one number at a time, at half of the cost of all sums."""
+    quarter = jnp.round(angle * (2 / math.pi))
+    r = (angle - quarter * QUARTER) - quarter * (math.pi / 2 - QUARTER)
+    square = r * r
+    s = c = jnp.zeros(())
+    for n in range(6, 0, -1):  # Taylor's series, within an eighth of a turn
+        s, c = (1 - s) * square / (2 * n * (2 * n + 1)), (1 - c) * square / (2 * n * (2 * n - 1))
+    s, c = r * (1 - s), 1 - c
+    part = quarter - 4 * jnp.floor(quarter / 4)
+    odd = (part == 1) | (part == 3)
+    return jnp.where(odd, c, s) * jnp.where(part < 2, 1.0, -1.0), jnp.where(odd, s, c) * jnp.where(
+        (part == 0) | (part == 3), 1.0, -1.0
+    )
 
 
 def _coefficients(law: GapLaw) -> Any:

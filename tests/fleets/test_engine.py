@@ -131,7 +131,7 @@ def test_points_to_fit_stand_a_weight_beyond_all_others():
     x, log_weight = random.normal(size=(3, 768, 2)), random.normal(size=(3, 768))
     log_weight[0, 7] = 5000.0
     log_weight[1, 5:] = -np.inf
-    best, fitted = _to_fit(x, log_weight, 1.0, np.arange(3, dtype=np.uint64))
+    best, fitted = _to_fit(x, log_weight, np.arange(3, dtype=np.uint64))
     np.testing.assert_array_equal(best[0], x[0, 7])
     assert np.isin(fitted[1], x[1, :5]).all()
     np.testing.assert_allclose(fitted[2].mean(0), np.average(x[2], axis=0, weights=np.exp(log_weight[2])), atol=0.1)
