@@ -6,6 +6,7 @@ what is not verified here is left to the engines of single runs.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -73,13 +74,16 @@ def _sampled(
     stack: Stack, density: General, seed: np.random.SeedSequence, own: np.ndarray, draws: int,
     tell: Callable[[int], Any],
 ) -> list[Drawn]:  # fmt: skip
-    seeds = split(seed, 4)
+    seeds = split(seed, 5)
     tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
-    late = LATE if density.along is None else RIDGE
-    early, late, many = (Base.of(density, n, s) for n, s in zip((EARLY, late, MANY), seeds[1:], strict=True))
+    sizes = (EARLY, LATE, RIDGE, MANY)
+    early, late, ridge, many = (Base.of(density, n, s) for n, s in zip(sizes, seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
-        return _seen(stack, rows, _begun(density, _block(stack.obs, rows, BLOCK), tries, early, late), own, draws)
+        obs = _block(stack.obs, rows, BLOCK)
+        bent = density.along is not None
+        sample = _along(density, obs, tries, ridge) if bent else _begun(density, obs, tries, early, late)
+        return _seen(stack, rows, sample, own, draws)
 
     made: list[Drawn] = []
 
@@ -123,9 +127,12 @@ def _block(obs: Observations, rows: np.ndarray, length: int) -> Observations:
 
 
 @quick_jit(static_argnums=0)
+def _along(density: General, obs: Observations, tries: Any, base: Base) -> Sample:
+    return jax.vmap(lambda obs: along_ridge(density, obs, tries, base))(obs)
+
+
+@functools.partial(jax.jit, static_argnums=0)
 def _begun(density: General, obs: Observations, tries: Any, early: Base, late: Base) -> Sample:
-    if density.along is not None:
-        return jax.vmap(lambda obs: along_ridge(density, obs, tries, late))(obs)
     return jax.vmap(lambda obs: first(density, obs, tries, early, late))(obs)
 
 
