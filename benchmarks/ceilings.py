@@ -5,7 +5,7 @@ starting uncertainty. Every run is given to `gapdyn.compare`; counted is how oft
 the true one: over laws, by the true law alone and by the shared-rate law alone. Then the theory's claims: how often
 each is denied on runs of the shared-rate law, where all of them hold, and of a law that breaks it.
 
-`python benchmarks/ceilings.py [--runs N] [--seed S]`, N runs of each law (default 20: about two hours on two cores).
+`python benchmarks/ceilings.py [--runs N] [--seed S]`, N runs of each law (default 20: under an hour on two cores).
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def test_long_benchmark_runs(script):
 def test_readme_shows_the_stored_results():
     sys.path.insert(0, str(ROOT / "benchmarks"))
     import backtest
+    import ceilings
     import coverage
     import first_run
     import fleet
@@ -55,7 +56,7 @@ def test_readme_shows_the_stored_results():
     import sweep
 
     readme = (ROOT / "README.md").read_text()
-    for module in (first_run, coverage, solve, posterior, backtest, measure, pooling, fleet, sweep):
+    for module in (first_run, coverage, solve, posterior, backtest, ceilings, measure, pooling, fleet, sweep):
         name = module.__name__
         result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
         assert module.table(result) in readme
