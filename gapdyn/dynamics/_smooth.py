@@ -78,8 +78,8 @@ def _series(a: Any, b: Any) -> tuple[Array, Array]:
     before, now = jnp.zeros_like(a), jnp.ones_like(a)
     s, j = now, now / 2
     for n in range(TERMS):
-        before, now = now, -((n + 1) * a * now + b * before) * (1 / ((n + 2) * (n + 1)))
-        s, j = s + now, j + now * (1 / (n + 3))
+        before, now = now, -((n + 1) * a * now + b * before) / ((n + 2) * (n + 1))
+        s, j = s + now, j + now / (n + 3)
     return s, j
 
 
@@ -88,10 +88,10 @@ def _close(a: Any, b: Any) -> tuple[Array, Array]:
     z = a**2 / 4 - b  # (half the difference of the roots)^2 t^2, negative where they are complex
     small = jnp.abs(z) < 0.25
     cosh, sinh = jnp.ones_like(z), jnp.ones_like(z)
-    term, inner = jnp.ones_like(z), jnp.where(small, z, 0.0)
+    term = jnp.ones_like(z)
     for n in range(1, 8):
-        term = term * inner * (1 / ((2 * n - 1) * (2 * n)))
-        cosh, sinh = cosh + term, sinh + term * (1 / (2 * n + 1))
+        term = term * jnp.where(small, z, 0.0) / ((2 * n - 1) * (2 * n))
+        cosh, sinh = cosh + term, sinh + term / (2 * n + 1)
     root = jnp.sqrt(jnp.where(small, 1.0, jnp.abs(z)))
     up, down = jnp.exp(jnp.where(z > 0, root, 0.0) - a / 2), jnp.exp(jnp.where(z > 0, -root, 0.0) - a / 2)
     decay = jnp.exp(-a / 2)

@@ -21,7 +21,7 @@ from ..dynamics import LawSpec
 from ..inference import Likelihood
 from ..inference._model import Observations
 from ..inference._one_shape import OneShape
-from ..inference.engines._exploring import LARGEST
+from ..inference.engines._exploring import FLAT, LARGEST, STEEPER, STEEPEST
 from ._block import FITTED, Base, Sample, better, first
 from ._judged import Drawn, judged, picked
 from ._marginal import General, marginal
@@ -34,8 +34,6 @@ MOST = 5  # numbers left when the levels are integrated out: of more, single run
 BLOCK = 8  # runs in a compiled program: more do not fit a core's cache
 TRIES, EARLY, LATE, RIDGE, MANY = 64, 192, 576, 1024, 2048  # points
 ROUNDS = 12  # better samples, at most
-# power of the target that the first of them resembles, what each adds, and the most: as in `inference.engines`
-FLAT, STEEPER, STEEPEST = 0.5, 0.1, 0.9
 SPREAD = 1.2  # sd of the points that starts are looked for among
 
 
@@ -80,7 +78,7 @@ def _sampled(
     early, late, ridge, many = (Base.of(density, n, s) for n, s in zip(sizes, seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
-        obs = _block(stack.obs, rows, BLOCK)
+        obs = _block(stack.obs, rows)
         bent = density.along is not None
         sample = _along(density, obs, tries, ridge) if bent else _begun(density, obs, tries, early, late)
         return _seen(stack, rows, sample, own, draws)
@@ -106,7 +104,7 @@ def _sampled(
 
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted) -> tuple[Any, ...]:
             pad = np.resize(where, BLOCK)
-            sample = _bettered(density, _block(stack.obs, rows[where], BLOCK), best[pad], fitted[pad], many)
+            sample = _bettered(density, _block(stack.obs, rows[where]), best[pad], fitted[pad], many)
             return _seen(stack, rows[where], sample, own, draws)
 
         rows, x, log_target, log_weight = gathered(go_on, rows)
@@ -121,9 +119,9 @@ def _seen(
     return *judged(stack, rows, log_weight, sample.sites, own[rows], draws), x, log_target, log_weight
 
 
-def _block(obs: Observations, rows: np.ndarray, length: int) -> Observations:
+def _block(obs: Observations, rows: np.ndarray) -> Observations:
     """Some runs, repeated to a full block: one compiled program does for all."""
-    return jax.tree.map(lambda x: x[np.resize(rows, length)], obs)
+    return jax.tree.map(lambda x: x[np.resize(rows, BLOCK)], obs)
 
 
 @quick_jit(static_argnums=0)

@@ -71,9 +71,9 @@ class General:
         """x with the noise that fits best, of a law with a number to go `along`."""
         known, sums = {**obs.fixed, **constrain(self.model, obs, self._rest(x))}, self.target.given_rest
         assert isinstance(sums, TwoModes)
-        moved = list(x)
-        for i, noise in zip(self.noise, sums.noise(known, obs), strict=False):
-            moved[i] = self.coordinate(i, noise, obs)
+        moved, noise = list(x), sums.noise(known, obs)
+        for i in self.noise:
+            moved[i] = self.coordinate(i, noise[self.target.rest[i][0].removesuffix(SUFFIX)], obs)
         return moved
 
     def both(self, x: Sequence[Any], e: Sequence[Any], obs: Observations) -> tuple[Any, dict[str, Any]]:

@@ -18,7 +18,6 @@ import numpy as np
 
 from ..inference._model import Observations
 from ..inference._small import lower_inverse
-from ..inference.engines._mixture import NU
 from ._block import Base, Sample, evaluated
 from ._marginal import General
 from ._rounds import (
@@ -29,11 +28,11 @@ from ._rounds import (
     Mixture,
     finite,
     log_density,
+    log_t,
     newton,
     spread,
 )
 
-STARTS = 2
 FEWER = (0.0, 1.0, 100.0)  # dampings, where a step begins near its end
 FOLLOWED, CLIMBED = 6, 1  # places to either side of the mode, and steps of Newton's method at each
 HOP, NARROWEST, WIDEST = 0.9, 0.1, 0.5  # first hop, in sds at the mode, and bounds of these
@@ -140,9 +139,8 @@ def along_ridge(density: General, obs: Observations, tries: Any, base: Base) -> 
     inverse = lower_inverse(root, size)
     apart = [x[i] - mean[:, n] for n, i in enumerate(rest)]
     square = sum(sum(inverse[i, j] * apart[j] for j in range(i + 1)) ** 2 for i in range(size))
-    norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * math.log(NU * math.pi)
-    own = jnp.log(height) + norm - sum(jnp.log(root[i, i]) for i in range(size))
-    parts = [own - size / 2 * math.log(c) - 0.5 * (NU + size) * jnp.log1p(square / (NU * c)) for c in (NEAR, FAR)]
+    log_det = sum(jnp.log(root[i, i]) for i in range(size))
+    parts = [jnp.log(height) + log_t(square / c, log_det + size / 2 * math.log(c), size) for c in (NEAR, FAR)]
     points = jnp.stack(x, 1)
     broad = Mixture(jnp.ones(1), jnp.zeros((1, density.size)), WIDTH * jnp.eye(density.size)[None])
     parts.append(log_density(broad, points))
@@ -172,9 +170,7 @@ def _ridge(density: General, obs: Observations, tries: Any, at: int) -> Ridge:
 
         return jax.lax.fori_loop(0, STEPS, step, (x, Climb.at(jnp.full(len(along), 1e-3))))
 
-    starts = jax.vmap(quiet)(tries)
-    starts = starts[jax.lax.top_k(jax.vmap(value)(starts), STARTS)[1]]
-    x, end = jax.vmap(begun)(starts)
+    x, end = jax.vmap(begun)(density.starts(jax.vmap(quiet)(tries), obs))
     best = jnp.argmax(end.top)
     mode, end = quiet(x[best]), jax.tree.map(lambda v: v[best], end)
     root = spread(-end.hessian)

@@ -110,6 +110,7 @@ def newton(values: Any, start: Climb, steps: int, dampings: tuple[float, ...] = 
 
 
 def finite(x: Any) -> Any:
+    """Log densities, far below all others where they are no numbers."""
     return jnp.where(jnp.isfinite(x), x, -1e300)
 
 
@@ -162,16 +163,21 @@ def proposed(mixture: Mixture, z: Any, stretch: Any) -> Any:
 def parts(mixture: Mixture, x: Any) -> tuple[Any, Any]:
     """log of share times density (k, n), and squared distances (k, n)."""
     size = x.shape[1]
-    norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * math.log(NU * math.pi)
 
     def one(share: Any, mean: Any, root: Any) -> tuple[Any, Any]:
         inverse = lower_inverse(_entries(root), size)
         apart = [x[:, i] - mean[i] for i in range(size)]
         square = sum(sum(inverse[i, j] * apart[j] for j in range(i + 1)) ** 2 for i in range(size))
         log_det = sum(jnp.log(root[i, i]) for i in range(size))
-        return jnp.log(share) + norm - log_det - 0.5 * (NU + size) * jnp.log1p(square / NU), square
+        return jnp.log(share) + log_t(square, log_det, size), square
 
     return jax.vmap(one)(*mixture)
+
+
+def log_t(square: Any, log_det: Any, size: int) -> Any:
+    """Log density of Student's t at squared distances, given the log determinant of the root."""
+    norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * math.log(NU * math.pi)
+    return norm - log_det - 0.5 * (NU + size) * jnp.log1p(square / NU)
 
 
 def log_density(mixture: Mixture, x: Any) -> Any:

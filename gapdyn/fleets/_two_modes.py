@@ -69,24 +69,25 @@ class TwoModes(GivenRest):
             log_norm -= 0.5 * count * jnp.log(2 * math.pi * variance)
         return Summed(total, log_norm), jnp.all(jnp.isfinite(total))
 
-    def noise(self, values: Mapping[str, Any], obs: Observations) -> list[Any]:
-        """The noise of u_s and of u_v that fits best, whatever the noise in `values`; their mean where there is one."""
+    def noise(self, values: Mapping[str, Any], obs: Observations) -> dict[str, Any]:
+        """Site -> the noise that fits best, whatever the noise in `values`: `sigma`, or that of u_s and that of u_v."""
         base = jnp.zeros(len(self.names))
         (of_s, count_s), (of_v, count_v) = self._products(values, base, obs)
         count = jnp.stack([count_s, count_v])
         weight = jnp.ones(2)
-        for _ in range(1 if "sigma" in values else 3):
+        shared = "sigma" in values
+        for _ in range(1 if shared else 3):
             total = weight[0] * of_s + weight[1] * of_v
             scale = jnp.sqrt(jnp.diagonal(total)[1:] + TINY)
             white = inverse_of_root(root(total[1:, 1:] / scale[:, None] / scale + NEAR * jnp.eye(len(base))))
             own = jnp.concatenate([jnp.ones(1), -(white.T @ (white @ (total[1:, 0] / scale))) / scale])
             square = jnp.stack([own @ of_s @ own, own @ of_v @ own])
-            if "sigma" in values:
+            if shared:
                 square, count = jnp.full(2, jnp.sum(square)), jnp.full(2, jnp.sum(count))
             free = jnp.maximum(count * (1 - len(base) / jnp.maximum(jnp.sum(count), 1.0)), 1.0)
             noise = jnp.sqrt(jnp.maximum(square / free, FLOOR))
             weight = 1 / noise**2
-        return [noise[0], noise[1]]
+        return {"sigma": noise[0]} if shared else {"sigma_s": noise[0], "sigma_v": noise[1]}
 
     def _products(self, values: Mapping[str, Any], base: Any, obs: Observations) -> list[tuple[Any, Any]]:
         """For either series, the products of the data less the course at `base` and of the course's slopes, (n, n), and

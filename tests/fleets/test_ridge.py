@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,8 +20,9 @@ from gapdyn.fleets._two_modes import _turned
 from gapdyn.inference.engines._pareto import smooth_all
 
 
-def some_runs(count: int = 4, excess: str = "shared", law: gd.laws.LawSpec | None = None):
-    (stack,), _ = stacks(runs(count), law or gd.laws.relaxing_verifier(), likelihood=gd.Likelihood(excess=excess))
+def some_runs(count: int = 4, excess: str = "shared", law: gd.laws.LawSpec | None = None, lacking: str = ""):
+    made = [dataclasses.replace(run, **{lacking: None, "se_s": None}) if lacking else run for run in runs(count)]
+    (stack,), _ = stacks(made, law or gd.laws.relaxing_verifier(), likelihood=gd.Likelihood(excess=excess))
     return marginal(stack.model, jax.tree.map(lambda x: x[0], stack.obs)), stack.obs
 
 
@@ -56,10 +59,11 @@ def test_evidence_is_that_of_other_proposals(law: str, excess: str):
     assert np.all(np.abs(log_mean - rough_mean)[sure] < 5 * error[sure])
 
 
-@pytest.mark.parametrize("excess", ["shared", "separate"])
-def test_noise_that_fits_best_has_the_highest_density(excess: str):
-    """To what the prior of the noise and those of the levels add."""
-    density, obs = some_runs(1, excess)
+@pytest.mark.parametrize(("excess", "lacking"), [("shared", ""), ("separate", ""), ("separate", "u_s")])
+def test_noise_that_fits_best_has_the_highest_density(excess: str, lacking: str):
+    """To what the prior of the noise and those of the levels add; of a run without u_s it is that of u_v."""
+    density, obs = some_runs(1, excess, lacking=lacking)
+    assert len(density.noise) == (2 if excess == "separate" and not lacking else 1)
     one = jax.tree.map(lambda x: x[0], obs)
     x = [jnp.asarray(v) for v in np.random.default_rng(0).normal(size=density.size) * 0.3]
     quiet = density.quiet(x, one)
