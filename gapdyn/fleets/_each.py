@@ -84,7 +84,8 @@ def _columns_of(fitted: Fit, draws: int) -> dict[str, Any]:
     }
     if "u_s_inf" in fitted.draws:
         out["p_limit"] = float(np.mean(np.isfinite(fitted["u_s_inf"])))
-    for name in fitted.summary:
+    common = [name for name in fitted.draws if name.startswith("offset_")]  # errors that no summary of a fit has
+    for name in (*fitted.summary, *common):
         out |= {f"{name}_{figure}": x for figure, x in _figures(fitted, name).items()}
     return out | fitted.thinned(draws)
 
@@ -93,7 +94,7 @@ def _figures(fitted: Fit, name: str) -> dict[str, float]:
     """Mean, sd and quantiles of the draws that have the parameter: there may be no limit in some."""
     x = fitted[name]
     known = x[~np.isnan(x)]
-    if known.size == x.size:
+    if known.size == x.size and name in fitted.summary:
         return {figure: getattr(fitted.summary[name], figure) for figure in FIGURES}
     if not known.size:
         return dict.fromkeys(FIGURES, np.nan)

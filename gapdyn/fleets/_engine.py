@@ -33,7 +33,8 @@ from ._rounds import base
 MOST = 5  # numbers left when the levels are integrated out: of more, single runs take longer rounds
 BLOCK = 8  # runs in a compiled program: more do not fit a core's cache
 TRIES, EARLY, LATE, RIDGE, MANY = 64, 192, 576, 1024, 2048  # points
-ROUNDS = 12  # better samples, at most
+ROUNDS, PLAIN, SETS = 12, 3, 4  # better samples, at most; the first ones have one set of points, the others several
+FEWEST = 8  # runs of a fleet from which these programs are worth the compiler's time: fewer are fitted one by one
 SPREAD = 1.2  # sd of the points that starts are looked for among
 
 
@@ -53,7 +54,7 @@ def sample_fleet(
     """Posteriors of the runs that can be verified, as they come; `tell` is told how many runs more are done.
 
     Chunks of a fleet that are given one `length`, of its longest run, share their compiled programs. `many`: runs of
-    the whole fleet, which say what is worth compiling.
+    the whole fleet, which say what is worth compiling; 0: it is worth it.
     """
     for stack in stacks(runs, law, prior=prior, likelihood=likelihood, route=route, length=length)[0]:
         one = jax.tree.map(lambda x: x[0], stack.obs)
@@ -62,6 +63,8 @@ def sample_fleet(
         shape = OneShape.of(stack.model, one)
         if shape is not None:
             yield from sample_nested(stack, shape, seed, own, draws, many, tell)
+            continue
+        if 0 < many < FEWEST:
             continue
         density = marginal(stack.model, one)
         if density.size <= MOST and not stack.model.wanders and stack.obs.ts.dtype == np.float64:
@@ -72,10 +75,10 @@ def _sampled(
     stack: Stack, density: General, seed: np.random.SeedSequence, own: np.ndarray, draws: int,
     tell: Callable[[int], Any],
 ) -> list[Drawn]:  # fmt: skip
-    seeds = split(seed, 5)
+    seeds = split(seed, 4 + SETS)
     tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
-    sizes = (EARLY, LATE, RIDGE, MANY)
-    early, late, ridge, many = (Base.of(density, n, s) for n, s in zip(sizes, seeds[1:], strict=True))
+    sizes = (EARLY, LATE, RIDGE, *[MANY] * SETS)
+    early, late, ridge, *sets = (Base.of(density, n, s) for n, s in zip(sizes, seeds[1:], strict=True))
 
     def begin(rows: np.ndarray) -> tuple[Any, ...]:
         obs = _block(stack.obs, rows)
@@ -102,10 +105,13 @@ def _sampled(
         flatter = (1 - min(FLAT + STEEPER * i, STEEPEST)) * np.where(np.isfinite(log_target), log_target, 0.0)
         best, fitted = _to_fit(x, log_weight - flatter, own[rows] + np.uint64(i))
 
-        def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted) -> tuple[Any, ...]:
-            pad = np.resize(where, BLOCK)
-            sample = _bettered(density, _block(stack.obs, rows[where]), best[pad], fitted[pad], many)
-            return _seen(stack, rows[where], sample, own, draws)
+        some = sets[: 1 if i < PLAIN else SETS]
+
+        def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted, some: Any = some) -> Any:
+            pad, obs = np.resize(where, BLOCK), _block(stack.obs, rows[where])
+            # of a posterior that no mixture resembles a point is worth little: it takes more of them
+            every = [_bettered(density, obs, best[pad], fitted[pad], base) for base in some]
+            return _seen(stack, rows[where], _joined(every), own, draws)
 
         rows, x, log_target, log_weight = gathered(go_on, rows)
     return made
@@ -117,6 +123,11 @@ def _seen(
     """What is verified, which of the rows are not, and their points, log densities of the target and log weights."""
     x, log_target, log_weight = (np.asarray(a)[: len(rows)] for a in (sample.x, sample.log_target, sample.log_weight))
     return *judged(stack, rows, log_weight, sample.sites, own[rows], draws), x, log_target, log_weight
+
+
+def _joined(samples: Sequence[Sample]) -> Sample:
+    """All points of several samples from one proposal."""
+    return jax.tree.map(lambda *x: np.concatenate(x, 1), *samples)
 
 
 def _block(obs: Observations, rows: np.ndarray) -> Observations:
