@@ -217,6 +217,13 @@ def test_compiled_blocks_give_what_numpy_gives():
                 assert abs(figures[figure][row] - other.figures[name][figure][at]) < 0.02 * sd, (i, name, figure)
 
 
+def test_a_few_runs_do_not_wait_for_the_compiler():
+    """What must be compiled for is left to single fits, where a fleet is small."""
+    fleet = runs(3, seed=3)
+    found = sample_fleet(fleet, gd.laws.power_potential(), seed=np.random.SeedSequence(0), draws=50, many=3)
+    assert not list(found)
+
+
 def test_what_a_first_sample_misses_a_finer_one_finds(monkeypatch):
     """With hardly any points nothing is verified at first, and everything then."""
     monkeypatch.setattr(_nested, "COARSE", Size(16, 4, 2, 8))
