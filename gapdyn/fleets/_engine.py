@@ -25,13 +25,13 @@ from ..inference.engines._exploring import FLAT, LARGEST, STEEPER, STEEPEST
 from ._block import FITTED, Base, Sample, better, first
 from ._judged import Drawn, judged, picked
 from ._marginal import General, marginal
-from ._nested import in_threads, sample_nested
+from ._nested import THREADS, in_threads, sample_nested
 from ._prepare import Stack, stacks
 from ._ridge import along_ridge
 from ._rounds import base
 
 MOST = 5  # numbers left when the levels are integrated out: of more, single runs take longer rounds
-BLOCK = 8  # runs in a compiled program: more do not fit a core's cache
+BLOCK, TOGETHER = 8, 4  # runs in a compiled program: more do not fit a core's cache; these that are judged at a time
 TRIES, EARLY, LATE, RIDGE, MANY = 64, 192, 576, 1024, 2048  # points
 ROUNDS, PLAIN, SETS = 12, 3, 4  # better samples, at most; the first ones have one set of points, the others several
 FEWEST = 8  # runs of a fleet from which these programs are worth the compiler's time: fewer are fitted one by one
@@ -50,8 +50,10 @@ def sample_fleet(
     length: int = 0,
     many: int = 0,
     tell: Callable[[int], Any] = lambda count: None,
-) -> Iterator[Drawn]:
-    """Posteriors of the runs that can be verified, as they come; `tell` is told how many runs more are done.
+    made: Callable[[Drawn], Any] = lambda drawn: drawn,
+) -> Iterator[Any]:
+    """What is `made` of the posteriors of those runs that can be verified, as they come; `tell` is told how many runs
+    more are done. `made` is called from several threads, a block of runs at a time.
 
     Chunks of a fleet that are given one `length`, of its longest run, share their compiled programs. `many`: runs of
     the whole fleet, which say what is worth compiling; 0: it is worth it.
@@ -62,43 +64,56 @@ def sample_fleet(
         own = words ^ np.uint64(seed.generate_state(1, np.uint64)[0])
         shape = OneShape.of(stack.model, one)
         if shape is not None:
-            yield from sample_nested(stack, shape, seed, own, draws, many, tell)
+            yield from sample_nested(stack, shape, seed, own, draws, many, tell, made)
             continue
         if 0 < many < FEWEST:
             continue
         density = marginal(stack.model, one)
         if density.size <= MOST and not stack.model.wanders and stack.obs.ts.dtype == np.float64:
-            yield from _sampled(stack, density, seed, own, draws, tell)
+            yield from _sampled(stack, density, seed, own, draws, tell, made)
 
 
 def _sampled(
     stack: Stack, density: General, seed: np.random.SeedSequence, own: np.ndarray, draws: int,
-    tell: Callable[[int], Any],
-) -> list[Drawn]:  # fmt: skip
+    tell: Callable[[int], Any], made: Callable[[Drawn], Any],
+) -> list[Any]:  # fmt: skip
     seeds = split(seed, 4 + SETS)
     tries = SPREAD * base(TRIES, density.size, 0, seeds[0])[0]
     sizes = (EARLY, LATE, RIDGE, *[MANY] * SETS)
     early, late, ridge, *sets = (Base.of(density, n, s) for n, s in zip(sizes, seeds[1:], strict=True))
 
-    def begin(rows: np.ndarray) -> tuple[Any, ...]:
-        obs = _block(stack.obs, rows)
-        bent = density.along is not None
-        sample = _along(density, obs, tries, ridge) if bent else _begun(density, obs, tries, early, late)
-        return _seen(stack, rows, sample, own, draws)
+    every: list[Any] = []
 
-    made: list[Drawn] = []
+    def gathered(sample: Callable[[np.ndarray], Sample], rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What is verified of the `sample` joins `every`; the rows that are not, their points and densities, if any
+        point has one. `sample` takes places in `rows`, a block of them at most.
+        """
 
-    def gathered(work: Callable[[np.ndarray], Any], rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What is verified joins `made`; the rows that are not, their points and densities, if any point has one."""
+        def work(where: np.ndarray) -> tuple[Any, ...]:
+            blocks = [where[i : i + BLOCK] for i in range(0, len(where), BLOCK)]
+            whole = _joined([_of_runs(len(block), sample(block)) for block in blocks], 0)
+            drawn, bad = judged(stack, rows[where], whole.log_weight, whole.sites, own[rows[where]], draws)
+            return whole, len(drawn.at), made(drawn) if len(drawn.at) else None, bad
+
+        # weights are judged of several blocks at a time, of fewer than that where a core would have to wait
+        together = BLOCK * int(np.clip(len(rows) // (BLOCK * 2 * THREADS), 1, TOGETHER))
         left = []
-        for where, (drawn, bad, x, log_target, log_weight) in in_threads(work, len(rows), BLOCK):
-            made.append(drawn)
-            tell(len(drawn.at))
-            bad &= np.isfinite(log_weight).any(1)
-            left.append((rows[where][bad], x[bad], log_target[bad], log_weight[bad]))
+        for where, (whole, count, verified, bad) in in_threads(work, len(rows), together):
+            if count:
+                every.append(verified)
+                tell(count)
+            bad &= np.isfinite(whole.log_weight).any(1)
+            left.append((rows[where][bad], whole.x[bad], whole.log_target[bad], whole.log_weight[bad]))
         return tuple(np.concatenate(parts) for parts in zip(*left, strict=True))
 
-    rows, x, log_target, log_weight = gathered(begin, np.arange(len(stack)))
+    rows = np.argsort(_lengths(stack.obs), kind="stable")  # sums over checkpoints go on to the last one of a block
+    bent = density.along is not None
+
+    def begin(where: np.ndarray, rows: Any = rows) -> Sample:
+        obs = _block(stack.obs, rows[where])
+        return _along(density, obs, tries, ridge) if bent else _begun(density, obs, tries, early, late)
+
+    rows, x, log_target, log_weight = gathered(begin, rows)
     for i in range(ROUNDS):
         if not len(rows):
             break
@@ -110,24 +125,26 @@ def _sampled(
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted, some: Any = some) -> Any:
             pad, obs = np.resize(where, BLOCK), _block(stack.obs, rows[where])
             # of a posterior that no mixture resembles a point is worth little: it takes more of them
-            every = [_bettered(density, obs, best[pad], fitted[pad], base) for base in some]
-            return _seen(stack, rows[where], _joined(every), own, draws)
+            return _joined([_bettered(density, obs, best[pad], fitted[pad], base) for base in some], 1)
 
         rows, x, log_target, log_weight = gathered(go_on, rows)
-    return made
+    return every
 
 
-def _seen(
-    stack: Stack, rows: np.ndarray, sample: Sample, own: np.ndarray, draws: int
-) -> tuple[Drawn, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What is verified, which of the rows are not, and their points, log densities of the target and log weights."""
-    x, log_target, log_weight = (np.asarray(a)[: len(rows)] for a in (sample.x, sample.log_target, sample.log_weight))
-    return *judged(stack, rows, log_weight, sample.sites, own[rows], draws), x, log_target, log_weight
+def _of_runs(runs: int, sample: Sample) -> Sample:
+    """The sample of the first runs of a block."""
+    return jax.tree.map(lambda v: np.asarray(v)[:runs], sample)
 
 
-def _joined(samples: Sequence[Sample]) -> Sample:
-    """All points of several samples from one proposal."""
-    return jax.tree.map(lambda *x: np.concatenate(x, 1), *samples)
+def _joined(samples: Sequence[Sample], axis: int) -> Sample:
+    """Samples of several runs (axis 0), or all points of several samples from one proposal (1)."""
+    return samples[0] if len(samples) == 1 else jax.tree.map(lambda *x: np.concatenate(x, axis), *samples)
+
+
+def _lengths(obs: Observations) -> np.ndarray:
+    """Checkpoints of each run up to the last that is measured, (runs,)."""
+    mask = np.any(np.asarray(obs.mask), 2)
+    return mask.shape[1] - np.argmax(np.flip(mask, 1), 1)
 
 
 def _block(obs: Observations, rows: np.ndarray) -> Observations:

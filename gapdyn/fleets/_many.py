@@ -37,12 +37,11 @@ def fit_together(
         posed.append(run)
         places.append(i)
     where = np.asarray(places, int)
-    for drawn in sample_fleet(
+    yield from sample_fleet(
         posed, law, seed=asked.seed, draws=asked.draws, prior=asked.prior, likelihood=asked.likelihood,
         route=asked.route, length=length, many=many, tell=tell,
-    ):  # fmt: skip
-        if len(drawn.at):
-            yield where[drawn.at], _columns(drawn, posed, asked.series)
+        made=lambda drawn: (where[drawn.at], _columns(drawn, posed, asked.series)),
+    )  # fmt: skip
 
 
 def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str, np.ndarray]:

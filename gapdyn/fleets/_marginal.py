@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -27,6 +27,7 @@ from ..inference._small import lower_inverse, lower_root
 from ..inference._target import GivenRest, target
 from ..inference.engines import Target
 from ..inference.engines._scores import SUFFIX, correction
+from ._tiles import summed
 from ._two_modes import TwoModes
 
 STARTS = 2  # of Newton's method
@@ -176,10 +177,14 @@ class WrittenOut(General):
 
     def _sums(self, known: dict[str, Any], obs: Observations) -> list[list[Any]]:
         """For either series: count, sums of y, y^2, s, s^2, s y over what is measured."""
-        # else XLA works it out anew for its square
-        s = jax.lax.optimization_barrier(self._shape(known, obs))
+        shape = self._shape(known, obs)
         mask = jnp.where(obs.mask, 1.0, 0.0)  # y is 0 where it is not measured
-        of_s, of_square = s @ jnp.concatenate([mask, obs.y], 1), (s * s) @ mask
+
+        def more(t: Any, both: Any) -> tuple[Any, Any]:
+            s = jax.lax.optimization_barrier(shape(t))  # else XLA works it out anew for its square
+            return s @ both, (s * s) @ both[:, :2]
+
+        of_s, of_square = summed(more, obs.mask, obs.ts, jnp.concatenate([mask, obs.y], 1))
         plain = [jnp.sum(mask, 0), jnp.sum(obs.y, 0), jnp.sum(obs.y**2, 0)]
         return [*([x[0], x[1]] for x in plain), [of_s[0], of_s[1]], [of_square[0], of_square[1]], [of_s[2], of_s[3]]]
 
@@ -237,14 +242,14 @@ class WrittenOut(General):
         prior: Any = obs.priors[name].distribution
         return jnp.asarray(prior.loc, float), jnp.asarray(prior.scale, float)
 
-    def _shape(self, known: dict[str, Any], obs: Observations) -> Any:
-        """s (times,): what U_s is fallen by where D = 1."""
+    def _shape(self, known: dict[str, Any], obs: Observations) -> Callable[[Any], Any]:
+        """s(t): what U_s is fallen by where D = 1."""
         r = self._resolved(known)
         start = {"u_s0": jnp.zeros(()), "u_v0": r["rho"] - 1, "gap_inf": jnp.zeros(())}
         law = self.model.law.build({**r, **start, **obs.constants})
         flow = exact_flow(law)
         assert flow is not None
-        return -flow(law, (law.u_s0, law.u_v0), law.t0, obs.ts - law.t0, jnp.zeros(()))[0]
+        return lambda t: -flow(law, (law.u_s0, law.u_v0), law.t0, t - law.t0, jnp.zeros(()))[0]
 
 
 def marginal(model: Model, obs: Observations) -> General:
@@ -252,8 +257,8 @@ def marginal(model: Model, obs: Observations) -> General:
     aim = target(model, obs)
     if _has_one_shape(model, aim):
         return WrittenOut(model, aim)
-    summed = TwoModes.of(aim.given_rest) if isinstance(aim.given_rest, GivenRest) else None
-    return General(model, dataclasses.replace(aim, given_rest=summed or aim.given_rest))
+    in_sums = TwoModes.of(aim.given_rest) if isinstance(aim.given_rest, GivenRest) else None
+    return General(model, dataclasses.replace(aim, given_rest=in_sums or aim.given_rest))
 
 
 def _has_one_shape(model: Model, aim: Target) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -16,7 +17,8 @@ from ..inference._one_shape import Facts, OneShape
 from ._judged import LAST, Drawn, judged
 from ._prepare import Stack
 
-COARSE, FINE = Size(128, 8, 3, 20), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
+COARSE, FINE = Size(88, 8, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
+SETS = 2  # of coarse points, before the fine ones
 BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
@@ -24,37 +26,52 @@ THREADS = 3  # blocks at a time: one computes while another's weights are smooth
 
 def sample_nested(
     stack: Stack, shape: OneShape, seed: np.random.SeedSequence, own: np.ndarray, draws: int, many: int,
-    tell: Callable[[int], Any],
-) -> Iterator[Drawn]:  # fmt: skip
-    """Posteriors of the runs of a stack that can be verified, as they come. `own` (runs,): their seeds; `many`: runs of
-    the fleet.
+    tell: Callable[[int], Any], made: Callable[[Drawn], Any],
+) -> Iterator[Any]:  # fmt: skip
+    """What is `made` of the posteriors of those runs of a stack that can be verified, as they come. `own` (runs,):
+    their seeds; `many`: runs of the fleet.
     """
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
-    rows = np.arange(len(stack))
-    coarse, fine = split(seed, 2)
-    for size, seed_of, length, fast in ((COARSE, coarse, BLOCK, compiled), (FINE, fine, FEW, False)):
-        base = Base.of(size, np.random.default_rng(seed_of))
+    rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
+    bases = [Base.of(COARSE, np.random.default_rng(s)) for s in split(seed, 1 + SETS)]
+    fine = [Base.of(FINE, np.random.default_rng(split(seed, 2 + SETS)[-1]))]
+    passes = (COARSE, bases[:1], BLOCK, compiled), (COARSE, bases[1:], BLOCK, compiled), (FINE, fine, FEW, False)
+    for size, own_bases, length, fast in passes:
 
-        def begin(where: np.ndarray, rows: Any = rows, base: Any = base, size: Any = size, length: Any = length,
-                  fast: Any = fast) -> tuple[Drawn, np.ndarray]:  # fmt: skip
+        def begin(where: np.ndarray, rows: Any = rows, bases: Any = own_bases, size: Any = size,
+                  fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
             at = rows[where]
-            if fast:  # repeated to a full block: one compiled program does for all
-                found = _compiled(shape, facts.rows(np.resize(at, length)), base, size)
-            else:
-                with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
-                    found = _points(np, shape, facts.rows(at), base, size)
-            log_weight, sites = found
-            return judged(stack, at, np.asarray(log_weight)[: len(at)], sites, own[at], draws)
+            log_weight, sites = _joined([_of_block(shape, facts, at, base, size, fast) for base in bases])
+            drawn, bad = judged(stack, at, log_weight, sites, own[at], draws)
+            return len(drawn.at), made(drawn) if len(drawn.at) else None, bad
 
         left = []
-        for where, (drawn, bad) in in_threads(begin, len(rows), length, THREADS if fast else 1):
-            tell(len(drawn.at))
-            yield drawn
+        for where, (count, verified, bad) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
+            if count:
+                tell(count)
+                yield verified
             left.append(rows[where][bad])
         rows = np.concatenate(left)
         if not len(rows):
             return
+
+
+def _of_block(
+    shape: OneShape, facts: Facts, at: np.ndarray, base: Base, size: Size, fast: bool
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Log weights and all numbers of each point, (len(at), points), of some runs."""
+    if not fast:
+        with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
+            return _points(np, shape, facts.rows(at), base, size)
+    # repeated to a full block: one compiled program does for all
+    found = _compiled(shape, facts.rows(np.resize(at, BLOCK)), base, size)
+    return jax.tree.map(lambda x: np.asarray(x)[: len(at)], found)
+
+
+def _joined(sets: Sequence[Any]) -> Any:
+    """Several sets of points of the same runs as one."""
+    return sets[0] if len(sets) == 1 else jax.tree.map(lambda *x: np.concatenate(x, 1), *sets)
 
 
 def in_threads(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -30,7 +30,6 @@ from ._each import Request, fit_alone
 from ._many import fit_together
 from ._prepare import widths
 from ._result import FleetFit
-from ._status import NOT_COMPUTED
 
 CHUNK = 1024
 TRIED = 32  # runs that are looked at to tell a request that no run can meet
@@ -60,24 +59,33 @@ def fit_fleet(
     wide = widths([len(run) for run in fleet])
     with progress_bar(sum(len(plan[i]) for i in todo), "fit", progress) as bar:
         for i in todo:
-            piece = _fit_chunk([fleet.runs[k] for k in plan[i]], asked, int(wide[plan[i][0]]), len(fleet), bar)
+            runs = [fleet.runs[k] for k in plan[i]]
+            pieces = _fit_chunk(runs, asked, int(wide[plan[i][0]]), len(fleet), bar)
             if isinstance(columns, StoredColumns):
-                columns.store.write(i, as_frame(piece, [fleet.runs[k].name for k in plan[i]]))
+                whole = Columns(len(runs))
+                for where, piece in pieces:
+                    whole.put(where, piece)
+                columns.store.write(i, as_frame(whole.piece(), [run.name for run in runs]))
             else:
-                columns.put(plan[i], piece)
+                for where, piece in pieces:
+                    columns.put(plan[i][where], piece)
     stated = {"law": law, "series": series, "prior": prior, "likelihood": likelihood, "route": route}
     return collected(fleet, stated, columns, manifest, more, time.perf_counter() - began)
 
 
-def _fit_chunk(runs: Sequence[Run], asked: Request, width: int, many: int, bar: Any) -> dict[str, np.ndarray]:
-    """Columns of some of `many` runs, of about one length: together, and one by one those that were not verified so."""
-    every = Columns(len(runs))
+def _fit_chunk(
+    runs: Sequence[Run], asked: Request, width: int, many: int, bar: Any
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Places and columns of some of `many` runs, of about one length, as they come: together, and one by one those that
+    were not verified so.
+    """
+    done = np.zeros(len(runs), bool)
     for where, piece in fit_together(runs, asked, width, many, bar.update):
-        every.put(where, piece)
-    for i in np.flatnonzero(every.get("status", NOT_COMPUTED) == NOT_COMPUTED):
-        every.put(np.asarray([i]), record(fit_alone(runs[int(i)], asked)))
+        done[where] = True
+        yield where, piece
+    for i in np.flatnonzero(~done):
+        yield np.asarray([i]), record(fit_alone(runs[int(i)], asked))
         bar.update()
-    return every.piece()
 
 
 def _check(fleet: Fleet, asked: Request) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,9 +24,11 @@ from ..inference._model import Observations
 from ..inference._one_shape import TINY
 from ..inference._small import inverse_of_root, root
 from ..inference._target import GivenRest
+from ._tiles import summed
 
 NEAR = 1e-8  # least product of the rates and square of their difference: nearer to 0 digits would be lost
 QUARTER = 1.5707963267341256  # of a turn, in the bits that leave its products with whole numbers exact
+_SINE, _COSINE = ([(-1) ** n / math.factorial(2 * n + i) for n in range(7)] for i in (1, 0))  # of Taylor's series
 
 
 class Summed(NamedTuple):
@@ -102,7 +104,7 @@ class TwoModes(GivenRest):
             return built
 
         at = law(base)
-        sums = _sums(*_modes(at, obs), obs)
+        sums = _sums(at, obs)
         points = jnp.concatenate([base[None], base + jnp.eye(len(base))])
         many = jax.vmap(lambda theta: _coefficients(law(theta)))(points)
         slopes = many[1:] - many[0]
@@ -123,13 +125,13 @@ def _parts(law: GapLaw) -> tuple[Any, Any, Any]:
     return potential.k * response.a, potential.k * response.b, relaxation.kappa
 
 
-def _modes(law: GapLaw, obs: Observations) -> tuple[Any, Any]:
-    """s and J as `dynamics._smooth.two_modes` has them, at an eighth of its cost, to 1e-8 and better: enough to weigh
-    data, not to differentiate.
+def _modes(law: GapLaw, t: Any) -> tuple[Any, Any]:
+    """s and J at times t since the start, as `dynamics._smooth.two_modes` has them, at an eighth of its cost, to 1e-8
+    and better: enough to weigh data, not to differentiate.
     """
     a, b, kappa = _parts(law)
     total, product = a - b + kappa, jnp.maximum(a * kappa, NEAR)
-    z, t = total**2 / 4 - product, obs.ts - law.t0
+    z = total**2 / 4 - product
     z = jnp.where(jnp.abs(z) < NEAR, NEAR, z)
     root = jnp.sqrt(jnp.abs(z))
     real, turn = jnp.where(z > 0, root, 0.0), jnp.where(z > 0, 0.0, root)
@@ -146,15 +148,17 @@ def _turned(angle: Any) -> tuple[Any, Any]:
     quarter = jnp.round(angle * (2 / math.pi))
     r = (angle - quarter * QUARTER) - quarter * (math.pi / 2 - QUARTER)
     square = r * r
-    s = c = jnp.zeros(())
-    for n in range(6, 0, -1):  # Taylor's series, within an eighth of a turn
-        s, c = (1 - s) * square / (2 * n * (2 * n + 1)), (1 - c) * square / (2 * n * (2 * n - 1))
-    s, c = r * (1 - s), 1 - c
-    part = quarter - 4 * jnp.floor(quarter / 4)
-    odd = (part == 1) | (part == 3)
-    return jnp.where(odd, c, s) * jnp.where(part < 2, 1.0, -1.0), jnp.where(odd, s, c) * jnp.where(
-        (part == 0) | (part == 3), 1.0, -1.0
-    )
+    s, c = r * _series(_SINE, square), _series(_COSINE, square)  # within an eighth of a turn
+    odd = quarter / 2 != jnp.floor(quarter / 2)
+    sign = jnp.where(quarter / 4 - jnp.floor(quarter / 4) < 0.5, 1.0, -1.0)
+    return jnp.where(odd, c, s) * sign, jnp.where(odd, -s, c) * sign
+
+
+def _series(coefficients: Sequence[float], x: Any) -> Any:
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
 
 
 def _coefficients(law: GapLaw) -> Any:
@@ -167,12 +171,17 @@ def _coefficients(law: GapLaw) -> Any:
                       jnp.stack([law.u_v0, v_v, a * v_v - b * v_s])])  # fmt: skip
 
 
-def _sums(s: Any, j: Any, obs: Observations) -> list[Any]:
+def _sums(law: GapLaw, obs: Observations) -> list[Any]:
     """For either series, the products of y, 1, s and J over what is measured, (4, 4)."""
     mask = jnp.where(obs.mask, 1.0, 0.0)  # y is 0 where it is not measured
     both = jnp.concatenate([mask, obs.y], 1)
-    of_s, of_j = s @ both, j @ both
-    ss, sj, jj = (s * s) @ mask, (s * j) @ mask, (j * j) @ mask
+
+    def more(t: Any, both: Any) -> tuple[Any, ...]:
+        s, j = _modes(law, t - law.t0)
+        mask = both[:, :2]
+        return s @ both, j @ both, (s * s) @ mask, (s * j) @ mask, (j * j) @ mask
+
+    of_s, of_j, ss, sj, jj = summed(more, obs.mask, obs.ts, both)
     n, y, yy = jnp.sum(mask, 0), jnp.sum(obs.y, 0), jnp.sum(obs.y**2, 0)
     rows = [[yy, y, of_s[2:], of_j[2:]], [y, n, of_s[:2], of_j[:2]], [of_s[2:], of_s[:2], ss, sj],
             [of_j[2:], of_j[:2], sj, jj]]  # fmt: skip

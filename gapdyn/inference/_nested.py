@@ -25,10 +25,13 @@ ZOOMS = 3
 ABOUT, LEAST = 5.0, 10.0  # half width of a zoom, in sds of the peak, and of the zoom before it at least
 FLAT, FLATTER = 0.8, 0.5  # powers of the rate's marginal that rates are taken from, and those that it is refined at
 LOST, LOSS = 0.02, 0.05  # shares of them that are spread evenly, lest a second mode be lost
-WIDE, WIDER = 1 / 16, 3 / 8  # share of pairs with any ratio, and what is added where u_s hardly falls
-WILD = 1 / 16  # share of pairs of which the noise is from a wide density too
+WIDE, WIDER = 1 / 32, 13 / 32  # share of pairs with any ratio, and what is added where u_s hardly falls
+WILD = 1 / 32  # share of pairs of which the noise is from a wide density too
 LOW = 1.3  # times the variance's floor: less noise is sought about 0
 ROUNDED = 1e-10  # of a sum of squares: what is left of it about the mean when all its terms are equal
+MUTE = 4.0  # twice the nats that the data have against no fall at all: with a few of these any ratio is likely
+SURE = 1 - 1e-15  # largest 2 F(x) - 1
+LOGISTIC = 0.65  # its scale, in sds
 EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
 
 
@@ -107,8 +110,8 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
 
 class About(NamedTuple):
     """What the sums at a rate say of ratio and fall, (runs, n): sums about the means (of s^2 in u_s and u_v, of s y in
-    either); where the ratio is likely, and how widely; its density there, Student's t with 2 degrees of freedom within
-    the bounds, as 2 F(x) - 1 at these and its norm; and the share of pairs with any ratio.
+    either); where the ratio is likely, and the scale of its density there, the logistic one within the bounds; 2 F(x)
+    - 1 at these, and the density's norm; and the share of pairs with any ratio.
     """
 
     ss: Any
@@ -139,7 +142,10 @@ def _about(xp: Any, facts: Facts, sums: Sums, noise: Any) -> About:
     width = xp.sqrt(noise / fall * (1 / xp.maximum(vv, 1e-30) + rho**2 / ss))
     # beyond a bound what is left falls off the faster, the farther the best ratio lies
     width = width / xp.sqrt(1 + ((ratio - rho) / width) ** 2)
-    width = xp.clip(width, 1e-7 * (high - low), 10 * (high - low))
+    # but not where there may be no fall, of which any ratio is the same
+    against = significance + vy**2 / (xp.maximum(vv, 1e-30) * noise)
+    width = xp.maximum(width, (high - low) * xp.exp(-against / MUTE))
+    width = LOGISTIC * xp.clip(width, 1e-7 * (high - low), 10 * (high - low))
     first, last = (_side(xp, (bound - rho) / width) for bound in (low, high))
     norm = 2 / (width * (last - first))
     return About(ss, vv, sy, vy, rho, width, first, last, norm, WIDE + WIDER * xp.exp(-significance / 20))
@@ -154,13 +160,14 @@ def _misfit(xp: Any, shape: OneShape, facts: Facts, about: About, rho: Any, nois
 
 
 def _side(xp: Any, x: Any) -> Any:
-    """2 F(x) - 1 of Student's t with 2 degrees of freedom, whose quantiles are formulas."""
-    return x / xp.sqrt(2 + x**2)
+    """2 F(x) - 1 of the logistic distribution."""
+    return xp.tanh(0.5 * x)
 
 
 def _at_side(xp: Any, y: Any) -> Any:
     """Its inverse."""
-    return y * math.sqrt(2) / xp.sqrt(xp.maximum(1 - y**2, 1e-16))
+    y = xp.clip(y, -SURE, SURE)
+    return xp.log((1 + y) / (1 - y))
 
 
 def _ratio(xp: Any, facts: Facts, about: About, u: Any) -> Any:
@@ -171,8 +178,8 @@ def _ratio(xp: Any, facts: Facts, about: About, u: Any) -> Any:
 
 def _ratio_density(xp: Any, about: About, rho: Any) -> Any:
     """Their density."""
-    x = 2 + ((rho - about.rho) / about.width) ** 2
-    return about.norm / (x * xp.sqrt(x))
+    e = xp.exp(-xp.abs(rho - about.rho) / about.width)
+    return about.norm * e / (1 + e) ** 2
 
 
 def _inside(xp: Any, facts: Facts, rho: Any) -> Any:
@@ -195,7 +202,7 @@ def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, bas
     left = xp.maximum(part - 1, 0.0) + 0.6 / xp.maximum(half * xp.maximum(1 - part, 0.0), xp.sqrt(half))
     near = xp.sqrt(FLOOR * left)
     far = xp.where(low, 3 * near, 1.5 * xp.sqrt(likely + FLOOR))
-    from_t = xp.where(low & ~wild, near, far) * _at_side(xp, base.half)
+    from_t = xp.where(low & ~wild, near, far) * _half_t_at(xp, base.half)
     root = xp.maximum(1 - 1 / (9 * half) + base.z / (3 * xp.sqrt(half)), 1e-3)
     variance = xp.where(wild | low, from_t**2 + FLOOR, likely / (root * root * root))
     there = variance > FLOOR
@@ -207,6 +214,11 @@ def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, bas
     ratios = (1 - WILD - about.wide) * _ratio_density(xp, about, rho) + about.wide / spread
     density = ratios * xp.where(low, _half_t(xp, sigma, near), gamma) + WILD / spread * _half_t(xp, sigma, far)
     return rho, sigma, xp.where(there, density, math.inf)
+
+
+def _half_t_at(xp: Any, u: Any) -> Any:
+    """Quantiles of the half of Student's t with 2 degrees of freedom."""
+    return u * math.sqrt(2) / xp.sqrt(xp.maximum(1 - u**2, 1e-16))
 
 
 def _half_t(xp: Any, sigma: Any, reach: Any) -> Any:

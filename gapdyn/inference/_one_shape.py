@@ -13,6 +13,7 @@ import dataclasses
 import math
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import numpyro.distributions as dist
 
@@ -130,10 +131,24 @@ class OneShape(SharedRate):
 
     def sums(self, xp: Any, facts: Facts, log_rate: Any) -> Sums:
         """At log rates (runs, n)."""
-        s = -xp.expm1(-xp.exp(log_rate)[:, :, None] * facts.t[:, None, :])
-        plain = xp.matmul(s, xp.concatenate([facts.mask, facts.y], 2))
-        square = xp.matmul(s * s, facts.mask)
-        return Sums(plain[..., 0], plain[..., 1], square[..., 0], square[..., 1], plain[..., 2], plain[..., 3])
+        rate = xp.exp(log_rate)
+        if xp is np:
+            s = -np.expm1(-rate[:, :, None] * facts.t[:, None, :])
+            plain = np.matmul(s, np.concatenate([facts.mask, facts.y], 2))
+            square = np.matmul(s * s, facts.mask)
+            return Sums(plain[..., 0], plain[..., 1], square[..., 0], square[..., 1], plain[..., 2], plain[..., 3])
+
+        def more(i: Any, sums: Sums) -> Sums:
+            t, own = facts.t[:, i, None], facts.mask[:, i, :, None]
+            # without expm1's care for small numbers, at half of its cost: a shape is told from a line no sooner
+            s = 1 - xp.exp(-rate * t)
+            m_s, m_v, y_s, y_v = own[:, 0] * s, own[:, 1] * s, facts.y[:, i, 0, None] * s, facts.y[:, i, 1, None] * s
+            return Sums(*(a + b for a, b in zip(sums, (m_s, m_v, m_s * s, m_v * s, y_s, y_v), strict=True)))
+
+        # up to the last checkpoint of any of the runs: they are padded to one length
+        there = xp.any(facts.mask > 0, (0, 2))
+        last = xp.max(xp.where(there, xp.arange(1, len(there) + 1), 0))
+        return jax.lax.fori_loop(0, last, more, Sums(*[xp.zeros_like(rate)] * 6))
 
     def log_prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> Any:
         """Log density of (log rate, rho, sigma), (runs, n), for rho within its bounds."""
