@@ -33,7 +33,7 @@ PLANS = {
         "speed": {"gapdyn": (1000, 10_000), "curve_fit": (1000, 10_000), "curve_fit bounded": (1000,),
                   "optimistix": (1000, 10_000), "nuts": (64,)},
         "fleets": ("plain", "hard"),
-        "accuracy": (40, 5000),
+        "accuracy": (40, 20_000),
         "laws": 1000,
         "growth": (100, 1000, 10_000, 100_000),
         "nuts": "nuts",
