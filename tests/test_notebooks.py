@@ -35,3 +35,4 @@ def test_stored_outputs_are_of_this_notebook(path: Path):
     code = [c for c in notebook.cells if c.cell_type == "code"]
     assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
     assert not [o for c in code for o in c.outputs if o.output_type == "error"]
+    assert not [o for c in code for o in c.outputs if o.get("text", "").startswith("\r")], "a progress bar's lines"

@@ -21,6 +21,7 @@ COARSE, FINE = Size(88, 8, 2, 16), Size(256, 16, 12, 80)  # of every run, and of
 SETS = 2  # of coarse points, before the fine ones
 BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time
+LEAST = 8  # runs of these from which a whole block's worth of points is not wasted
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
 
 
@@ -36,8 +37,9 @@ def sample_nested(
     rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
     bases = [Base.of(COARSE, np.random.default_rng(s)) for s in split(seed, 1 + SETS)]
     fine = [Base.of(FINE, np.random.default_rng(split(seed, 2 + SETS)[-1]))]
-    passes = (COARSE, bases[:1], BLOCK, compiled), (COARSE, bases[1:], BLOCK, compiled), (FINE, fine, FEW, False)
-    for size, own_bases, length, fast in passes:
+    for size, own_bases in ((COARSE, bases[:1]), (COARSE, bases[1:]), (FINE, fine)):
+        fast = compiled and size != FINE and len(rows) >= LEAST
+        length = BLOCK if fast or (not compiled and size != FINE) else FEW
 
         def begin(where: np.ndarray, rows: Any = rows, bases: Any = own_bases, size: Any = size,
                   fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
