@@ -23,6 +23,7 @@ from ..inference._model import Observations
 from ..inference._one_shape import OneShape
 from ..inference.engines._exploring import FLAT, LARGEST, STEEPER, STEEPEST
 from ._block import FITTED, Base, Sample, better, first
+from ._devices import devices, spread
 from ._judged import Drawn, judged, picked
 from ._marginal import General, marginal
 from ._nested import THREADS, in_threads, sample_nested
@@ -89,14 +90,16 @@ def _sampled(
         point has one. `sample` takes places in `rows`, a block of them at most.
         """
 
+        block = BLOCK * devices()
+
         def work(where: np.ndarray) -> tuple[Any, ...]:
-            blocks = [where[i : i + BLOCK] for i in range(0, len(where), BLOCK)]
-            whole = _joined([_of_runs(len(block), sample(block)) for block in blocks], 0)
+            blocks = [where[i : i + block] for i in range(0, len(where), block)]
+            whole = _joined([_of_runs(len(places), sample(places)) for places in blocks], 0)
             drawn, bad = judged(stack, rows[where], whole.log_weight, whole.sites, own[rows[where]], draws)
             return whole, len(drawn.at), made(drawn) if len(drawn.at) else None, bad
 
         # weights are judged of several blocks at a time, of fewer than that where a core would have to wait
-        together = BLOCK * int(np.clip(len(rows) // (BLOCK * 2 * THREADS), 1, TOGETHER))
+        together = block * int(np.clip(len(rows) // (block * 2 * THREADS), 1, TOGETHER))
         left = []
         for where, (whole, count, verified, bad) in in_threads(work, len(rows), together):
             if count:
@@ -123,7 +126,7 @@ def _sampled(
         some = sets[: 1 if i < PLAIN else SETS]
 
         def go_on(where: np.ndarray, rows: Any = rows, best: Any = best, fitted: Any = fitted, some: Any = some) -> Any:
-            pad, obs = np.resize(where, BLOCK), _block(stack.obs, rows[where])
+            pad, obs = np.resize(where, BLOCK * devices()), _block(stack.obs, rows[where])
             # of a posterior that no mixture resembles a point is worth little: it takes more of them
             return _joined([_bettered(density, obs, best[pad], fitted[pad], base) for base in some], 1)
 
@@ -149,22 +152,22 @@ def _lengths(obs: Observations) -> np.ndarray:
 
 def _block(obs: Observations, rows: np.ndarray) -> Observations:
     """Some runs, repeated to a full block: one compiled program does for all."""
-    return jax.tree.map(lambda x: x[np.resize(rows, BLOCK)], obs)
+    return jax.tree.map(lambda x: x[np.resize(rows, BLOCK * devices())], obs)
 
 
 @quick_jit(static_argnums=0)
 def _along(density: General, obs: Observations, tries: Any, base: Base) -> Sample:
-    return jax.vmap(lambda obs: along_ridge(density, obs, tries, base))(obs)
+    return spread(jax.vmap(lambda obs: along_ridge(density, obs, tries, base)), obs)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _begun(density: General, obs: Observations, tries: Any, early: Base, late: Base) -> Sample:
-    return jax.vmap(lambda obs: first(density, obs, tries, early, late))(obs)
+    return spread(jax.vmap(lambda obs: first(density, obs, tries, early, late)), obs)
 
 
 @quick_jit(static_argnums=0)
 def _bettered(density: General, obs: Observations, best: Any, x: Any, many: Base) -> Sample:
-    return jax.vmap(lambda obs, best, x: better(density, obs, best, x, many))(obs, best, x)
+    return spread(jax.vmap(lambda obs, best, x: better(density, obs, best, x, many)), obs, best, x)
 
 
 def _to_fit(x: np.ndarray, log_weight: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from .._compile import quick_jit
 from .._random import split
 from ..inference._nested import Base, Size, nested
 from ..inference._one_shape import Facts, OneShape
+from ._devices import devices, spread
 from ._judged import LAST, Drawn, judged
 from ._prepare import Stack
 
@@ -39,7 +40,7 @@ def sample_nested(
     fine = [Base.of(FINE, np.random.default_rng(split(seed, 2 + SETS)[-1]))]
     for size, own_bases in ((COARSE, bases[:1]), (COARSE, bases[1:]), (FINE, fine)):
         fast = compiled and size != FINE and len(rows) >= LEAST
-        length = BLOCK if fast or (not compiled and size != FINE) else FEW
+        length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
 
         def begin(where: np.ndarray, rows: Any = rows, bases: Any = own_bases, size: Any = size,
                   fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
@@ -67,7 +68,7 @@ def _of_block(
         with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
             return _points(np, shape, facts.rows(at), base, size)
     # repeated to a full block: one compiled program does for all
-    found = _compiled(shape, facts.rows(np.resize(at, BLOCK)), base, size)
+    found = _compiled(shape, facts.rows(np.resize(at, BLOCK * devices())), base, size)
     return jax.tree.map(lambda x: np.asarray(x)[: len(at)], found)
 
 
@@ -87,7 +88,7 @@ def in_threads(
 
 @quick_jit(static_argnums=(0, 3))
 def _compiled(shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[Any, dict[str, Any]]:
-    return _points(jnp, shape, facts, base, size)
+    return spread(lambda facts: _points(jnp, shape, facts, base, size), facts)
 
 
 def _points(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[Any, dict[str, Any]]:
