@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import InputError
 from ..data import Run
-from ..inference._data_findings import Ends, data_findings
+from ..inference._data_findings import COMMON, Ends, data_findings
 from ..inference._series import single
 from ._each import FIGURES, Request
 from ._engine import Drawn, sample_fleet
@@ -45,19 +45,13 @@ def fit_together(
 
 
 def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str, np.ndarray]:
-    ends = Ends.of(drawn.looked, drawn.last)
-    offsets = {x: drawn.looked[f"offset_{x}"].mean(1) for x in "sv" if f"offset_{x}" in drawn.looked}
-    found = []
-    for row, i in enumerate(drawn.at):
-        own = {x: float(mean[row]) for x, mean in offsets.items()}
-        found.append(data_findings(runs[i], drawn.law, ends and ends.row(row), own, series))
-    wide = [next((f.text for f in each if f.code == "short_run"), "") for each in found]
+    bits, wide = _findings(drawn, runs, series)
     status = [int(RunStatus.WIDE if text else RunStatus.TRUSTED) for text in wide]
     out: dict[str, np.ndarray] = {
         "status": np.asarray(status),
         "reason": np.asarray(wide, object),
-        "engine": np.full(len(found), ENGINE, object),
-        "findings": np.asarray([as_bits(each) for each in found]),
+        "engine": np.full(len(bits), ENGINE, object),
+        "findings": np.asarray(bits),
         "pareto_k": drawn.pareto_k,
         "effective": drawn.effective,
         "log_evidence": drawn.log_evidence,
@@ -67,3 +61,29 @@ def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str,
     for name, figures in drawn.figures.items():
         out |= {f"{name}_{figure}": figures[figure] for figure in FIGURES}
     return out | drawn.draws
+
+
+def _findings(drawn: Drawn, runs: Sequence[Run], series: str | None) -> tuple[list[int], list[str]]:
+    """Of each run, what is found as bits, and why its ceiling is open, if it is."""
+    ends = Ends.of(drawn.looked, drawn.last)
+    offsets = {x: drawn.looked[f"offset_{x}"].mean(1) for x in "sv" if f"offset_{x}" in drawn.looked}
+    remarkable = np.zeros(len(drawn.at), bool) if ends is None else ~ends.unremarkable
+    for mean in offsets.values():
+        remarkable |= ~(np.abs(mean) <= COMMON)
+    bits, wide = [], []
+    alike: dict[Any, int] = {}  # runs of which nothing is to be said but of their columns
+    for row, i in enumerate(drawn.at):
+        run, text = runs[i], ""
+        if remarkable[row]:
+            own = {x: float(mean[row]) for x, mean in offsets.items()}
+            found = data_findings(run, drawn.law, ends and ends.row(row), own, series)
+            text = next((f.text for f in found if f.code == "short_run"), "")
+            said = as_bits(found)
+        else:
+            kind = (len(run), run.measured, run.stated, bool(np.any(run.external)))
+            if kind not in alike:
+                alike[kind] = as_bits(data_findings(run, drawn.law, None, {}, series))
+            said = alike[kind]
+        bits.append(said)
+        wide.append(text)
+    return bits, wide

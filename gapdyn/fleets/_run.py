@@ -31,7 +31,7 @@ from ._many import fit_together
 from ._prepare import widths
 from ._result import FleetFit
 
-CHUNK = 1024
+CHUNK, IN_MEMORY = 1024, 4096  # runs at a time, with a folder and without one
 TRIED = 32  # runs that are looked at to tell a request that no run can meet
 
 
@@ -50,7 +50,7 @@ def fit_fleet(
     asked = Request(law, as_seed(key), settings, kept, prior, likelihood, series, route)
     _check(fleet, asked)
     more = precision_finding()
-    per = CHUNK if chunk is None else chunk
+    per = chunk or (IN_MEMORY if out is None else CHUNK)
     plan = plan_of(fleet, per)
     manifest = _manifest(fleet, asked, per, plan, describe_fleet(fleet) if out is not None else {})
     store = None if out is None else _begin(out, manifest, fleet)

@@ -11,6 +11,9 @@ from .._finding import Finding
 from ..data import Run
 from ..dynamics import LawSpec
 
+SETTLED, BELOW, RISES = 0.99, 0.05, 0.5  # least share of draws with a limit, largest below 0 and above the start
+COMMON = 2.5  # standard errors of a common error that are much
+
 
 class Ends(NamedTuple):
     """What posteriors say of the limit of u_s, (runs,) each.
@@ -39,9 +42,10 @@ class Ends(NamedTuple):
         ends, start, last = (np.asarray(x) for x in (draws["u_s_inf"], draws["u_s0"], last))
         there = np.isfinite(ends)
         if there.all():
-            low, high = np.quantile(ends, [0.05, 0.95], axis=1)
-            return cls(np.ones(len(ends)), low, high, np.abs(np.median(start - last, axis=1)),
-                       np.mean(ends < 0, axis=1), np.mean(ends > start, axis=1))  # fmt: skip
+            low, high = _quantiles(ends, 0.05, 0.95)
+            (fall,) = _quantiles(start - last, 0.5)
+            return cls(np.ones(len(ends)), low, high, np.abs(fall), np.mean(ends < 0, axis=1),
+                       np.mean(ends > start, axis=1))  # fmt: skip
         every = []
         for k, x, y, z in zip(there, ends, start, last, strict=True):
             one = {"u_s_inf": x[None, k], "u_s0": y[None, k]}
@@ -53,6 +57,23 @@ class Ends(NamedTuple):
     def row(self, run: int) -> Ends:
         """Those of one run, as numbers."""
         return Ends(*(x[run] for x in self))
+
+    @property
+    def open(self) -> np.ndarray:
+        """Whether the limit is known no better than by the fall seen so far, (runs,)."""
+        return self.high - self.low > self.fall
+
+    @property
+    def unremarkable(self) -> np.ndarray:
+        """Whether there is nothing to say of the limit, (runs,)."""
+        return (self.settles >= SETTLED) & ~self.open & (self.below <= BELOW) & (self.rises <= RISES)
+
+
+def _quantiles(x: np.ndarray, *at: float) -> list[np.ndarray]:
+    """Along the second axis, as `np.quantile`, which takes several times as long: it does not sort all."""
+    ordered, last = np.sort(x, axis=1), x.shape[1] - 1
+    places = [(int(q * last), q * last - int(q * last)) for q in at]
+    return [(1 - part) * ordered[:, i] + part * ordered[:, min(i + 1, last)] for i, part in places]
 
 
 def findings_of_draws(
@@ -90,7 +111,7 @@ def data_findings(
             found.append(Finding("warning", "external_data", text, remedy))
     for x in "sv":
         z = offsets.get(x, 0.0)
-        if abs(z) > 2.5:
+        if abs(z) > COMMON:
             name = series or f"u_{x}"
             text = f"The common error of {name} is put at {z:.3g} standard errors: the law mends its misfit with it."
             remedy = "Read the ceiling for the same prompts beside that for new ones; try gd.Likelihood(shared=0.0)."
@@ -115,15 +136,15 @@ def _measured_findings(run: Run) -> list[Finding]:
 
 def _limit_findings(run: Run, law: LawSpec, ends: Ends, series: str | None) -> list[Finding]:
     found: list[Finding] = []
-    if ends.settles < 0.99:
+    if ends.settles < SETTLED:
         text = f"In {1 - ends.settles:.0%} of the posterior this law has no limit: the gap does not close."
         remedy = "Ceilings are of the other draws. Train on, or state rho or gap_inf more closely."
         found.append(Finding("warning", "no_limit", text, remedy))
     if ends.settles == 0:
         return found
     way = "fall" if series is None else "way"
-    wide = ends.high - ends.low
-    if wide > ends.fall:
+    if ends.open:
+        wide = ends.high - ends.low
         text = (
             f"The ceiling of run {run.name!r} is open: the 90% interval ({wide:.3g}) is wider than the {way} "
             f"seen so far ({ends.fall:.3g})."
@@ -132,14 +153,14 @@ def _limit_findings(run: Run, law: LawSpec, ends: Ends, series: str | None) -> l
         found.append(Finding("warning", "short_run", text, remedy))
     if series is not None:
         return found
-    if run.unit != "arbitrary" and ends.below > 0.05:
+    if run.unit != "arbitrary" and ends.below > BELOW:
         text = f"{ends.below:.0%} of the ceiling's posterior lies below 0 {run.unit}, which no likelihood reaches."
         remedy = "The run does not say where it ends. Measure on."
         if "u_s_inf" in law.names:
             prior = f"gd.{law.home}.{law.name}(u_s_inf=numpyro.distributions.HalfNormal(1))"
             remedy = f"The run does not say where it ends. Put that knowledge into a prior, {prior}, or measure on."
         found.append(Finding("warning", "ceiling_below_zero", text, remedy))
-    if ends.rises > 0.5:
+    if ends.rises > RISES:
         text = f"Solver uncertainty rises towards its limit (probability {ends.rises:.0%}): this loop does not improve."
         found.append(Finding("warning", "solver_rises", text, "Look at the accuracy of the run before training on."))
     return found
