@@ -18,7 +18,7 @@ from ._devices import devices, spread
 from ._judged import LAST, Drawn, judged
 from ._prepare import Stack
 
-COARSE, FINE = Size(88, 8, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
+COARSE, FINE = Size(176, 4, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
 SETS = 2  # of coarse points, before the fine ones
 BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time

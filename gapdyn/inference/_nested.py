@@ -23,8 +23,9 @@ REACH = 4.5  # of the first scan, in sds of the prior of log rate
 SCANNED, ZOOMED = 32, 10  # rates of the first scan, and each time about its peak
 ZOOMS = 3
 ABOUT, LEAST = 5.0, 10.0  # half width of a zoom, in sds of the peak, and of the zoom before it at least
-FLAT, FLATTER = 0.8, 0.5  # powers of the rate's marginal that rates are taken from, and those that it is refined at
-LOST, LOSS = 0.02, 0.05  # shares of them that are spread evenly, lest a second mode be lost
+# powers of the rate's marginal, and shares, that rates are taken from: far tails decide on an sd, and what is spread
+# evenly, by power 0, lest a second mode be lost; and those that the marginal is refined at
+TAKEN, REFINED = ((0.8, 0.88), (0.25, 0.1), (0.0, 0.02)), ((0.5, 0.95), (0.0, 0.05))
 WIDE, WIDER = 1 / 32, 13 / 32  # share of pairs with any ratio, and what is added where u_s hardly falls
 WILD = 1 / 32  # share of pairs of which the noise is from a wide density too
 LOW = 1.3  # times the variance's floor: less noise is sought about 0
@@ -96,7 +97,7 @@ class Grid(NamedTuple):
 def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Points:
     """Weighted points of the posteriors of all runs."""
     grid, noise = _scanned(xp, shape, facts, size)
-    x, log_x = _drawn(xp, grid, base.rate, FLAT, LOST)
+    x, log_x = _drawn(xp, grid, base.rate, TAKEN)
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
     log_rate, each = (repeated(xp, v, size.pairs) for v in (x, log_x))
@@ -262,7 +263,7 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
     x = xp.sort(xp.concatenate([first, *near[1:]], 1), 1)
     grid = _looked_at(xp, shape, facts, x, noise, size.looks)
-    x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, FLATTER, LOSS)
+    x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, REFINED)
     return Grid(*_merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks))), noise
 
 
@@ -296,15 +297,17 @@ def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:
     return x1 + step, xp.where(convex, xp.sqrt(variance / bend), math.inf)
 
 
-def _drawn(xp: Any, grid: Grid, u: Any, power: float, lost: float) -> tuple[Any, Any]:
-    """Log rates (runs, n) at quantiles u (n,) of a power of the marginal, linear between the grid's, and the log of
-    their density.
+def _drawn(xp: Any, grid: Grid, u: Any, shares: tuple[tuple[float, float], ...]) -> tuple[Any, Any]:
+    """Log rates (runs, n) at quantiles u (n,) of a mixture of powers of the marginal, linear between the grid's, and
+    the log of their density.
     """
-    top = xp.max(grid.log_mass, 1, keepdims=True)
-    height = xp.exp(power * (grid.log_mass - xp.where(xp.isfinite(top), top, 0.0)))
+    log = grid.log_mass - xp.max(grid.log_mass, 1, keepdims=True)
     wide = grid.x[:, 1:] - grid.x[:, :-1]
-    total = xp.sum(0.5 * (height[:, 1:] + height[:, :-1]) * wide, 1, keepdims=True)
-    height = (1 - lost) * height / xp.maximum(total, TINY) + lost / xp.sum(wide, 1, keepdims=True)
+    height = xp.zeros_like(log)
+    for power, share in shares:
+        part = xp.exp(power * log)
+        total = xp.sum(0.5 * (part[:, 1:] + part[:, :-1]) * wide, 1, keepdims=True)
+        height = height + share * part / xp.maximum(total, TINY)
     mass = 0.5 * (height[:, 1:] + height[:, :-1]) * wide
     ends = xp.cumsum(mass, 1)
     ends = ends / ends[:, -1:]
