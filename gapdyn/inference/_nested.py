@@ -49,7 +49,8 @@ class Size(NamedTuple):
 
 class Base(NamedTuple):
     """Low-discrepancy numbers that all runs share: rate (rates,) in (0, 1); ratio, part in (0, 1) and half in (0, 1),
-    z standard normal, (points,), for the ratio, the choice of a density and the noise; e (3, points), standard normal.
+    z standard normal, (points,), for the ratio, the choice of a density and the noise; e (3, points), standard normal:
+    each other point mirrors the one before it, and all together have covariance 1.
     """
 
     rate: np.ndarray
@@ -69,7 +70,11 @@ class Base(NamedTuple):
         places = np.arange(1, size.rates * size.pairs + 1)[:, None] * root ** -np.arange(1.0, 7.0)
         u = np.clip((places + random.uniform(size=6)) % 1.0, 1e-12, 1 - 1e-12)
         rate = (np.arange(size.rates) + random.uniform()) / size.rates
-        return cls(rate, u[:, 0], u[:, 1], u[:, 2], ndtri(u[:, 2]), ndtri(u[:, 3:]).T)
+        # no weight depends on e, so that what it has by chance all runs of a fleet would have in their levels
+        e = ndtri(u[:, 3:]).T
+        e[:, 1::2] = -e[:, :-1:2]
+        e = np.linalg.solve(np.linalg.cholesky(e @ e.T / e.shape[1]), e)
+        return cls(rate, u[:, 0], u[:, 1], u[:, 2], ndtri(u[:, 2]), e)
 
 
 class Points(NamedTuple):

@@ -179,6 +179,21 @@ def test_figures_are_those_of_the_draws():
             assert np.all(drawn.share[name] == pytest.approx(1.0))
 
 
+def test_a_seed_moves_no_whole_fleet():
+    """All runs share the numbers that their points are made of: their levels must not share an error by these."""
+    fleet, keys = runs(60, seed=6), range(6)
+    mean, sd = np.full((2, len(keys), 2, len(fleet)), np.nan)
+    for key in keys:
+        for d in sample_fleet(fleet, gd.laws.shared_rate(), seed=np.random.SeedSequence(key), draws=50):
+            for i, name in enumerate(("u_s0", "u_v0")):
+                mean[key, i, d.at], sd[key, i, d.at] = d.figures[name]["mean"], d.figures[name]["sd"]
+    found = np.isfinite(mean).all((0, 1))
+    assert found.mean() > 0.9
+    mean, sd = mean[..., found], sd[..., found]
+    assert np.abs(np.median((mean - mean.mean(0)) / sd.mean(0), 2)).max() < 0.03
+    assert np.abs(np.median(sd / sd.mean(0), 2) - 1).max() < 0.04
+
+
 def test_a_runs_draws_do_not_depend_on_its_neighbours():
     fleet = runs(6, seed=7)
     all_, some = (
