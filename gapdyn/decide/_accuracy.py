@@ -19,7 +19,7 @@ from ..data import Run
 from ..inference import Finding, Fit
 from ..inference.engines._exploring import COVERED
 from ..inference.engines._pareto import smooth
-from ._ceiling import describe
+from ._limits import describe
 from ._link import UNCERTAINTY, Graded, Proposed, all_graded, propose
 from ._link_findings import WHO, Bend, bend, doubts
 

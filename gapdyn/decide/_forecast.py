@@ -10,7 +10,7 @@ import numpy as np
 from .._check import InputError, choose
 from ..data import Run
 from ..inference import Curves, Fit
-from ._ceiling import describe
+from ._limits import describe
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

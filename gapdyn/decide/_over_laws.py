@@ -10,7 +10,8 @@ from ..criticism import Comparison
 from ..criticism._backtest import mixed
 from ..criticism._compare import COUNTS
 from ..inference import Finding
-from ._ceiling import Ceiling, ceiling, checked_tolerance, describe
+from ._limits import Ceiling, describe
+from ._one_law import checked_tolerance, one_law
 
 PARTS = ("u_s", "u_v", "gap", "realised", "rest", "time_left")
 APART = 1.5  # widths of the laws' own intervals from which the mixture's is the laws' disagreement
@@ -30,7 +31,7 @@ def over_laws(compared: Comparison, tolerance: float | None, prompts: str) -> Ce
     among = {name: w / total for name, w in weights.items()}
     gains = {name: (fit := compared.fits[name])["u_s0"] - fit["u_s_inf"] for name in limited}
     tolerance = checked_tolerance(tolerance, mixed(gains, among, random), compared.fits[limited[0]])
-    laws = {n: ceiling(compared.fits[n], tolerance=tolerance, prompts=prompts) if n in among else None
+    laws = {n: one_law(compared.fits[n], tolerance, prompts) if n in among else None
             for n in compared.order}  # fmt: skip
     each = {name: _parts(limit) for name, limit in laws.items()}
     parts = mixed(each, {name: compared.weights[name] for name in each}, random)
