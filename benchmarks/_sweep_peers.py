@@ -55,7 +55,8 @@ def ours() -> Callable[[], Any]:
         for first in range(0, SETTINGS, per):
             begun = program.start(first)
             if not looked:
-                looked.update({n: np.array(x).reshape(per, -1) for n, x in begun.items() if n != "status"})
+                whole = {n: np.array(x).reshape(program.length, -1) for n, x in begun.items() if n != "status"}
+                looked.update({n: x[:per] for n, x in whole.items()})  # the program may fill up its last block
             if last:
                 program.release(jax.block_until_ready(last.pop()))
             last.append(begun)
