@@ -21,7 +21,7 @@ from ..inference import Finding, Likelihood
 from ._rivals import rivals
 from ._rolling import ENGINE, Prediction, Rolled, doubts, roll
 from ._scores import Scores, bands, log_mean_exp, score
-from ._weights import METHODS
+from ._weights import METHODS, shared_votes
 
 SERIES = ("u_s", "u_v")
 LEAST = 4  # checkpoints from which a law is asked for a prediction
@@ -197,18 +197,22 @@ def first_origin(train: int) -> int:
 def weigh(rolled: Rolled, known: int, method: str) -> dict[str, float]:
     """Law -> weight, by what it said, from earlier origins, of the checkpoints that are known by now.
 
-    A checkpoint counts as one however many origins predicted it.
+    A checkpoint counts as one however many origins predicted it. Laws that said the same share a vote.
     """
     first = first_origin(known)
-    cases, shares = [], []
-    for origin in range(first, known):
-        here = {name: found[origin].log_score for name, found in rolled.items()}
-        for i in range(known - origin):
-            cases.append([float(x[i]) for x in here.values()])
-            shares.append(1 / (origin + i - first + 1))
-    if not cases:
+    if first >= known:
         return dict.fromkeys(rolled, 1 / len(rolled))
-    return dict(zip(rolled, METHODS[method](np.asarray(cases), np.asarray(shares)).tolist(), strict=True))
+    known_by = [(origin, [found[origin] for found in rolled.values()]) for origin in range(first, known)]
+    said = [np.stack([p.log_score[: known - origin] for p in here], 1) for origin, here in known_by]
+    shares = np.concatenate([1 / (origin - first + 1 + np.arange(known - origin)) for origin, _ in known_by])
+    seen = np.isfinite(known_by[0][1][0].ahead.y[: known - first]).any(0)
+    middle, width = (
+        np.concatenate([np.stack([getattr(p, x)[: known - origin] for p in here], 1) for origin, here in known_by])
+        for x in ("middle", "width")
+    )
+    votes = shared_votes(middle[..., seen], width[..., seen], shares)
+    weights = METHODS[method](np.concatenate(said), shares, votes)
+    return dict(zip(rolled, weights.tolist(), strict=True))
 
 
 def _origin(run: Run, rolled: Rolled, train: int, method: str, key: Any) -> Origin:

@@ -20,7 +20,7 @@ from ..inference._ahead import Ahead, ahead
 from ..inference.engines import Auto
 from ..inference.engines._exploring import COVERED
 from ..inference.engines._pareto import smooth
-from ._scores import log_mean_exp
+from ._scores import log_mean_exp, quantiles
 
 DRAWS = 1000  # of a fit in a series of many
 ENGINE = Auto(draws=DRAWS // 4, fallback=False)
@@ -36,6 +36,7 @@ class Prediction:
     train : checkpoints known.
     ahead : draws at the later checkpoints; of an update they are those of an earlier fit, to be weighted.
     log_score : (times,), log predictive density of each later checkpoint.
+    middle, width : (times, 2), median of u_s and u_v there, and half their 68% interval.
     fit : the posterior, or None if it is that of an earlier origin brought up to date.
     pareto_k : k-hat, of the fit's engine or of the update (infinite where the engine has none).
     """
@@ -43,6 +44,8 @@ class Prediction:
     train: int
     ahead: Ahead
     log_score: np.ndarray
+    middle: np.ndarray
+    width: np.ndarray
     fit: Fit | None
     pareto_k: float
 
@@ -125,7 +128,7 @@ def _one(
             )  # fmt: skip
             seen = ahead(latest, run, key=k_ahead)
             worst = float(np.max(latest.quality.get("pareto_k", np.inf)))
-            made = Prediction(origin, seen, log_mean_exp(seen.log_lik), latest, worst)
+            made = _predicted(origin, seen, None, latest, worst)
         found[origin] = made
     return found
 
@@ -136,4 +139,9 @@ def _updated(latest: Fit, run: Run, origin: int, key: Any) -> Prediction | None:
     weight, k = smooth(seen.log_lik_seen)
     if not k < COVERED:
         return None
-    return Prediction(origin, seen, log_mean_exp(seen.log_lik, weight), None, k)
+    return _predicted(origin, seen, weight, None, k)
+
+
+def _predicted(train: int, seen: Ahead, weight: np.ndarray | None, made: Fit | None, k: float) -> Prediction:
+    low, middle, high = quantiles(seen.rep, (0.16, 0.5, 0.84), weight)
+    return Prediction(train, seen, log_mean_exp(seen.log_lik, weight), middle, (high - low) / 2, made, k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,16 @@ def log_mean_exp(x: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     with np.errstate(divide="ignore"):
         share = np.full(len(x), 1 / len(x)) if weight is None else weight / np.sum(weight)
         return np.log(np.tensordot(share, np.exp(x - top), 1)) + top
+
+
+def quantiles(draws: np.ndarray, q: Sequence[float], weight: np.ndarray | None = None) -> np.ndarray:
+    """Quantiles (len(q), ...) of (weighted) draws (draw, ...)."""
+    if weight is None:
+        return np.quantile(draws, q, axis=0)
+    order = np.argsort(draws, 0)
+    below = np.cumsum(weight[order], 0)
+    places = [np.argmax(below >= p * below[-1], 0)[None] for p in q]
+    return np.concatenate([np.take_along_axis(draws, np.take_along_axis(order, at, 0), 0) for at in places])
 
 
 def bands(rep: np.ndarray) -> dict[str, Any]:

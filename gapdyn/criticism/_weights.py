@@ -1,6 +1,7 @@
 """Weights of rival laws by what they said of later checkpoints. NumPy only.
 
-`log_scores` (cases, laws) are log predictive densities, `share` (cases,) says how much a case counts, in checkpoints.
+`log_scores` (cases, laws) are log predictive densities, `share` (cases,) says how much a case counts, in checkpoints,
+`votes` (laws,) are the weights before anything was seen, which add up to 1.
 """
 
 from __future__ import annotations
@@ -14,22 +15,46 @@ FRACTION = 1 / 3
 # What nobody foresaw, a jump, has densities that differ by hundreds of nats between the far tails of two laws.
 # That tells tails apart and not laws: a law is taken to say this share of what all say on average.
 HEDGE = 0.2
-CAUTION = 4.0  # checkpoints' worth of prior for equal weights, in stacking
+CAUTION = 4.0  # checkpoints' worth of prior, in stacking
+ALIKE = 64  # power of the overlap of two forecasts: a third of an sd apart, or of widths by a quarter, it is .4
 RESAMPLES = 1000
 STEPS = 2000
 CLOSE = 1e-9
 
 
-def pseudo_bma(log_scores: np.ndarray, share: np.ndarray, fraction: float = FRACTION) -> np.ndarray:
+def shared_votes(middle: np.ndarray, width: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """The `votes` of laws that said `middle`, plus or minus `width` (cases, laws, series).
+
+    Laws that foretell the same share a vote, lest many variants of one law outvote the others (dilution; George 2010):
+    a law's vote is one over how many are alike, itself included, by Bhattacharyya's overlap of normal densities.
+    """
+    width = np.maximum(width, np.finfo(float).tiny ** 0.25)
+    square = width[:, :, None] ** 2 + width[:, None] ** 2
+    apart = middle[:, :, None] - middle[:, None]
+    overlap = np.sqrt(2 * width[:, :, None] * width[:, None] / square) * np.exp(-(apart**2) / (4 * square))
+    alike = np.nan_to_num(np.prod(overlap, -1) ** ALIKE)  # what is no forecast is like no other
+    votes = 1 / np.maximum(np.average(alike, 0, share).sum(1), 1.0)
+    return votes / np.sum(votes)
+
+
+def pseudo_bma(
+    log_scores: np.ndarray, share: np.ndarray, votes: np.ndarray | None = None, fraction: float = FRACTION
+) -> np.ndarray:
     """Pseudo-BMA+ weights (laws,): exp of the summed scores, averaged over their Bayesian bootstrap.
 
-    With few cases, or scores that hang on few of them, weights stay near equal (Yao, Vehtari, Simpson, Gelman 2018).
+    With few cases, or scores that hang on few of them, weights stay near `votes` (Yao, Vehtari, Simpson, Gelman 2018).
     """
     random = generator(0)
     boot = random.dirichlet(np.ones(len(share)), RESAMPLES) * len(share)
-    total = fraction * (boot * share) @ _hedged(log_scores)
+    total = fraction * (boot * share) @ _hedged(log_scores) + np.log(_given(votes, log_scores))
     weight = np.exp(total - np.max(total, 1, keepdims=True))
     return np.mean(weight / np.sum(weight, 1, keepdims=True), 0)
+
+
+def _given(votes: np.ndarray | None, log_scores: np.ndarray) -> np.ndarray:
+    """Equal ones where none are given."""
+    count = log_scores.shape[1]
+    return np.full(count, 1 / count) if votes is None else votes
 
 
 def _hedged(log_scores: np.ndarray) -> np.ndarray:
@@ -40,21 +65,23 @@ def _hedged(log_scores: np.ndarray) -> np.ndarray:
     return np.log((1 - HEDGE) * p + HEDGE * np.mean(p, 1, keepdims=True))
 
 
-def stacking(log_scores: np.ndarray, share: np.ndarray, caution: float = CAUTION) -> np.ndarray:
+def stacking(
+    log_scores: np.ndarray, share: np.ndarray, votes: np.ndarray | None = None, caution: float = CAUTION
+) -> np.ndarray:
     """Weights (laws,) of the mixture that would have predicted best (Yao, Vehtari, Simpson, Gelman 2018), with a prior.
 
-    They maximise sum_i share_i log sum_k w_k p_ik + (caution/laws) sum_k log w_k: with few cases they stay near equal,
-    and laws that predicted alike share for good. By expectation-maximisation, uphill from equal weights.
+    They maximise sum_i share_i log sum_k w_k p_ik + caution sum_k votes_k log w_k: with few cases they stay near
+    `votes`, and laws that predicted alike share for good. By expectation-maximisation, uphill from `votes`.
     """
-    count = log_scores.shape[1]
+    votes = _given(votes, log_scores)
     top = np.max(log_scores, 1, keepdims=True)
     p = np.exp(log_scores - np.where(np.isfinite(top), top, 0.0))
-    weight = np.full(count, 1 / count)
+    weight = votes
     for _ in range(STEPS):
         joint = p * weight
         total = joint.sum(1, keepdims=True)
         part = np.where(total > 0, joint / np.where(total > 0, total, 1.0), weight)
-        after = share @ part + caution / count
+        after = share @ part + caution * votes
         after /= after.sum()
         done = np.max(np.abs(after - weight)) < CLOSE
         weight = after

@@ -15,8 +15,8 @@ from scipy import stats
 import gapdyn as gd
 from gapdyn.criticism._backtest import first_origin, mixed
 from gapdyn.criticism._rolling import ENGINE
-from gapdyn.criticism._scores import crps, log_mean_exp, score
-from gapdyn.criticism._weights import METHODS, pseudo_bma, stacking
+from gapdyn.criticism._scores import crps, log_mean_exp, quantiles, score
+from gapdyn.criticism._weights import METHODS, pseudo_bma, shared_votes, stacking
 from gapdyn.inference._ahead import ahead
 
 RUN = gd.simulate(gd.laws.shared_rate(rate=0.2), np.linspace(0, 9.5, 20), noise=0.005, key=3)
@@ -86,6 +86,48 @@ def test_stacking_takes_what_complements():
     turns = np.tile([[0.0, -4.0, -1.2], [-4.0, 0.0, -1.2]], (20, 1))
     assert stacking(turns, np.ones(40))[2] < 0.1
     assert pseudo_bma(turns, np.ones(40))[2] > 2 * stacking(turns, np.ones(40))[2]
+
+
+def test_laws_that_say_the_same_share_a_vote():
+    said = np.random.default_rng(3).normal(0, 1, (6, 1, 2)) + np.array([0.0, 0.0, 0.0, 3.0])[:, None]
+    once = np.ones(6)
+    np.testing.assert_allclose(shared_votes(said, np.ones_like(said), once), [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=1e-3)
+    apart = said + np.arange(4)[:, None]
+    np.testing.assert_allclose(shared_votes(apart, np.ones_like(said), once), 1 / 4, atol=1e-3)
+    wider = np.broadcast_to(np.array([1.0, 1.0, 1.0, 2.0])[:, None], said.shape)
+    np.testing.assert_allclose(shared_votes(said * 0, wider, once), [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=1e-3)
+    third = shared_votes(np.array([[[0.0], [1 / 3], [9.0]]]), np.ones((1, 3, 1)), once[:1])
+    assert third[0] / third[2] == pytest.approx(1 / 1.41, abs=0.01)
+    said[:, 3] = np.nan  # no forecast
+    np.testing.assert_allclose(shared_votes(said, np.ones_like(said), once), [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=1e-3)
+    np.testing.assert_allclose(shared_votes(said[..., :0], said[..., :0], once), 1 / 4)  # nothing measured
+
+
+@pytest.mark.parametrize("method", METHODS.values())
+def test_votes_are_the_weights_of_which_nothing_is_said(method):
+    votes = np.array([0.2, 0.3, 0.5])
+    np.testing.assert_allclose(method(np.zeros((5, 3)), np.ones(5), votes), votes, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_law_given_thrice_has_the_weight_of_one(method):
+    rivals = {"level": gd.curves.persistence(), "law": gd.laws.shared_rate()}
+    clones = {**rivals, "again": gd.laws.shared_rate(), "more": gd.laws.shared_rate()}
+    short = RUN.head(8)  # little is told
+    once, thrice = (
+        gd.backtest(short, laws, origins=[6], key=0, weights=method, progress=False).origins[0].weights
+        for laws in (rivals, clones)
+    )
+    assert 0.02 < once["level"] < 0.98
+    assert thrice["level"] == pytest.approx(once["level"], abs=0.05)
+
+
+def test_quantiles_of_weighted_draws():
+    random = np.random.default_rng(4)
+    draws, often = random.normal(size=(50, 3, 2)), random.integers(0, 4, 50)
+    q = (0.16, 0.5, 0.84)
+    found = quantiles(draws, q, often.astype(float))
+    np.testing.assert_array_equal(found, np.quantile(np.repeat(draws, often, 0), q, axis=0, method="inverted_cdf"))
 
 
 def test_what_a_fit_says_ahead_is_what_its_forecast_says():
