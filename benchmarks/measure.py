@@ -19,14 +19,14 @@ import numpy as np
 OURS = """
 import time
 began = time.perf_counter()
-import json, resource, sys
+import json, sys
 import gapdyn as gd
 only = gd.measure(sys.argv[1], progress=False).only
 value = {name: only.estimates[name].value.tolist() for name in ("u_s", "u_v", "gv_gap", "auc")}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 rows = int((only.n_prompts * only.n_samples).sum())
-found = {"rows": rows, "seconds": time.perf_counter() - began, "peak_mb": peak}
-print(json.dumps({**value, "se_s": only.se["u_s"].tolist(), **found}))
+found = {"rows": rows, "seconds": time.perf_counter() - began}
+import _bench
+print(json.dumps({**value, "se_s": only.se["u_s"].tolist(), **found, "peak_mb": _bench.peak_mb()}))
 """
 HERE = Path(__file__).parent
 CLOSE = {"u_s": 1e-9, "u_v": 1e-9, "se_s": 1e-9, "gv_gap": 1e-9, "auc": 1e-4}  # the last is of bins
@@ -34,7 +34,7 @@ CLOSE = {"u_s": 1e-9, "u_v": 1e-9, "se_s": 1e-9, "gv_gap": 1e-9, "auc": 1e-4}  #
 
 def said(*command: str) -> dict:
     """The JSON that a process prints."""
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True, cwd=HERE)
     return json.loads(done.stdout)
 
 
