@@ -146,7 +146,8 @@ def backtest(
     laws : name -> law or curve, or some of them; None: `gapdyn.rivals(run)`.
     origins : numbers of checkpoints to fit, each at least 4 and less than the run's.
     key : seed.
-    weights : "pseudo_bma" (exponentials of tempered scores, bootstrapped) or "stacking" (the best mixture).
+    weights : "pseudo_bma" (exponentials of tempered scores, bootstrapped) or "stacking" (the best mixture); either from
+        votes that laws which foretell the same share.
     likelihood : the error model; default Gaussian about a law that the run may stray from,
         `Likelihood(residuals="wander")`, so that a law that is only nearly right does not grow sure.
     engine : as for `gapdyn.fit`; by default the fastest with 1,000 draws, without falling back to NUTS.

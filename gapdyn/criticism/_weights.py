@@ -16,7 +16,7 @@ FRACTION = 1 / 3
 # That tells tails apart and not laws: a law is taken to say this share of what all say on average.
 HEDGE = 0.2
 CAUTION = 4.0  # checkpoints' worth of prior, in stacking
-ALIKE = 64  # power of the overlap of two forecasts: a third of an sd apart, or of widths by a quarter, it is .4
+ALIKE = 32  # power of the overlap of two forecasts: 0.4 sds apart, or one 1.35 times as wide, they are half alike
 RESAMPLES = 1000
 STEPS = 2000
 CLOSE = 1e-9
