@@ -5,12 +5,14 @@ starting uncertainty. Every run is given to `gapdyn.compare`; counted is how oft
 the true one: over laws, by the true law alone and by the shared-rate law alone. Then the theory's claims: how often
 each is denied on runs of the shared-rate law, where all of them hold, and of a law that breaks it.
 
-`python benchmarks/ceilings.py [--runs N] [--seed S]`, N runs of each law (default 20: under an hour on two cores).
+`python benchmarks/ceilings.py [--runs N] [--seed S]`, N runs of each law (default 20: under an hour on two cores);
+`--only coverage` (or denied) makes that part anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 from collections import Counter
@@ -28,6 +30,7 @@ from gapdyn.dynamics import LawSpec  # noqa: E402
 
 SPAN = 10.0
 CHECKPOINTS = (8, 15, 25, 40)
+PARTS = ("coverage", "denied")
 FULL = 20  # runs of each law from which the figures are stored
 TRUE = ("shared_rate", "power_potential", "relaxing_verifier", "drifting_response", "exponential", "power_law",
         "rank_two")  # fmt: skip
@@ -128,11 +131,16 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=FULL)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=PARTS, help="make this part anew, of the stored result")
     options = parser.parse_args()
+    stored = _bench.RESULTS / "ceilings.json"
+    result = json.loads(stored.read_text()) if options.only else {}
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", os.environ.get("GAPDYN_CACHE", cache))
-        found = {name: coverage(name, options.runs, options.seed) for name in TRUE}
-        result = {"coverage": found, "denied": denied(options.runs, options.seed)}
+        if options.only in (None, "coverage"):
+            result["coverage"] = {name: coverage(name, options.runs, options.seed) for name in TRUE}
+        if options.only in (None, "denied"):
+            result["denied"] = denied(options.runs, options.seed)
     print(table(result))
     if options.runs >= FULL:
-        _bench.save("ceilings", result)
+        _bench.save("ceilings", {part: result[part] for part in PARTS})
