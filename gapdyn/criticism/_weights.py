@@ -13,10 +13,10 @@ from .._random import generator
 # Neighbours err together: a law that bends otherwise is off at all of them. So a checkpoint counts as a part of one.
 FRACTION = 1 / 3
 # What nobody foresaw, a jump, has densities that differ by hundreds of nats between the far tails of two laws.
-# That tells tails apart and not laws: a law is taken to say this share of what all say on average.
+# That tells tails apart and not laws: a law is taken to say this share of what all say by their votes.
 HEDGE = 0.2
 CAUTION = 4.0  # checkpoints' worth of prior, in stacking
-ALIKE = 32  # power of the overlap of two forecasts: 0.4 sds apart, or one 1.35 times as wide, they are half alike
+ALIKE = 24  # power of the overlap of two forecasts: half an sd apart, or one 1.4 times as wide, they are half alike
 RESAMPLES = 1000
 STEPS = 2000
 CLOSE = 1e-9
@@ -46,7 +46,8 @@ def pseudo_bma(
     """
     random = generator(0)
     boot = random.dirichlet(np.ones(len(share)), RESAMPLES) * len(share)
-    total = fraction * (boot * share) @ _hedged(log_scores) + np.log(_given(votes, log_scores))
+    votes = _given(votes, log_scores)
+    total = fraction * (boot * share) @ _hedged(log_scores, votes) + np.log(votes)
     weight = np.exp(total - np.max(total, 1, keepdims=True))
     return np.mean(weight / np.sum(weight, 1, keepdims=True), 0)
 
@@ -57,12 +58,12 @@ def _given(votes: np.ndarray | None, log_scores: np.ndarray) -> np.ndarray:
     return np.full(count, 1 / count) if votes is None else votes
 
 
-def _hedged(log_scores: np.ndarray) -> np.ndarray:
+def _hedged(log_scores: np.ndarray, votes: np.ndarray) -> np.ndarray:
     """Each law's score less that of all, where a share of its prediction is theirs; 0 where no law says anything."""
     top = np.max(log_scores, 1, keepdims=True)
     p = np.exp(log_scores - np.where(np.isfinite(top), top, 0.0))
     p = np.where(np.isfinite(top), p, 1.0)
-    return np.log((1 - HEDGE) * p + HEDGE * np.mean(p, 1, keepdims=True))
+    return np.log((1 - HEDGE) * p + HEDGE * (p @ votes)[:, None])
 
 
 def stacking(
