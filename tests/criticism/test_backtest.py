@@ -94,7 +94,7 @@ def test_laws_that_say_the_same_share_a_vote():
     np.testing.assert_allclose(shared_votes(said, np.ones_like(said), once), [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=1e-3)
     apart = said + np.arange(4)[:, None]
     np.testing.assert_allclose(shared_votes(apart, np.ones_like(said), once), 1 / 4, atol=1e-3)
-    wider = np.broadcast_to(np.array([1.0, 1.0, 1.0, 2.0])[:, None], said.shape)
+    wider = np.broadcast_to(np.array([1.0, 1.0, 1.0, 4.0])[:, None], said.shape)
     np.testing.assert_allclose(shared_votes(said * 0, wider, once), [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=1e-3)
     some = shared_votes(np.array([[[0.0], [0.5], [9.0]]]), np.ones((1, 3, 1)), once[:1])
     assert some[0] / some[2] == pytest.approx(1 / (1 + np.exp(-0.75)), abs=0.001)
