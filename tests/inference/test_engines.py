@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import gapdyn as gd
-from gapdyn.inference.engines._mixture import NU, Mixture, factor_of
+from gapdyn.inference.engines._mixture import NU, Mixture, Moments, factor_of
 from gapdyn.inference.engines._newton import climb
 from gapdyn.inference.engines._pareto import smooth
 from gapdyn.inference.engines._scores import SUFFIX, Scored, from_score
@@ -30,7 +30,7 @@ def mixture() -> Mixture:
 
 
 def test_the_mixture_has_scipys_density():
-    m, x = mixture(), RNG.normal(0, 3, (50, 2))
+    m, x = mixture(), np.concatenate([RNG.normal(0, 3, (50, 2)), [[1e8, -1e9]]])  # the last one far beyond the others
     each = [
         np.asarray(m.log_weight[k]) + stats.multivariate_t(m.mean[k], m.factor[k] @ m.factor[k].T, df=NU).logpdf(x)
         for k in range(2)
@@ -50,10 +50,29 @@ def test_expectation_maximisation_finds_two_clumps():
     x = np.concatenate([RNG.normal([-3, 0], 0.5, (1000, 2)), RNG.normal([3, 1], 0.5, (3000, 2))])
     even = Mixture(np.log([0.5, 0.5]), np.array([[-1.0, 0.0], [1.0, 0.0]]), factor_of(np.tile(np.eye(2), (2, 1, 1))))
     weight = np.full(len(x), 1 / len(x))
+    moments = Moments(x)
     for _ in range(30):
-        even = even.improved(x, weight, np.eye(2))
+        even = even.improved(moments, weight, np.eye(2))
     np.testing.assert_allclose(np.exp(even.log_weight), [0.25, 0.75], atol=0.02)
     np.testing.assert_allclose(even.mean, [[-3, 0], [3, 1]], atol=0.1)
+
+
+def test_expectation_maximisation_by_products_is_that_of_the_book():
+    x, weight, held = RNG.normal(0, 1, (300, 2)), RNG.dirichlet(np.ones(300)), 1e-3 * np.eye(2)
+    m = mixture()
+    part = np.stack([
+        np.exp(m.log_weight[k]) * stats.multivariate_t(m.mean[k], m.factor[k] @ m.factor[k].T, df=NU).pdf(x)
+        for k in range(2)
+    ])  # fmt: skip
+    share, after = weight * part / part.sum(0), m.improved(Moments(x), weight, held)
+    for k in range(2):
+        off = np.linalg.solve(m.factor[k], (x - m.mean[k]).T)
+        pull = share[k] * (NU + 2) / (NU + np.sum(off**2, 0))
+        mean = pull @ x / pull.sum()
+        prior = 20 * np.sum(weight**2)
+        cov = ((x - mean).T @ (pull[:, None] * (x - mean)) + prior * held) / (share[k].sum() + prior)
+        np.testing.assert_allclose(after.mean[k], mean, rtol=1e-10)
+        np.testing.assert_allclose(after.factor[k] @ after.factor[k].T, cov, rtol=1e-7)
 
 
 def test_newton_climbs_to_the_top_and_knows_the_curvature():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._diagnostics import ENOUGH
-from ._mixture import Mixture, factor_of, log_sum, systematic
+from ._mixture import Mixture, Moments, factor_of, log_sum, systematic
 from ._pareto import smooth
 from ._result import Sampled
 from ._target import Collapsed, Target
@@ -211,14 +211,18 @@ def adapted(x: Any, log_weight: Any, random: np.random.Generator, components: in
         weight = np.full(THINNED, 1 / THINNED)
     mean = weight @ x
     whole = (weight[:, None] * (x - mean)).T @ (x - mean)
+    root = factor_of(whole)
+    apart = (x - mean) @ np.linalg.inv(root).T
     place = (np.arange(components) + random.uniform(size=components)) / components
-    centre = x[np.searchsorted(np.cumsum(weight)[:-1], place)]
-    even = np.full(components, -np.log(components))
-    fitted = Mixture(even, centre, np.repeat(factor_of(0.4 * whole)[None], components, 0))
+    centre = apart[np.searchsorted(np.cumsum(weight)[:-1], place)]
+    even, one = np.full(components, -np.log(components)), np.eye(len(mean))
+    fitted = Mixture(even, centre, np.repeat(np.sqrt(0.4) * one[None], components, 0))
+    moments = Moments(apart)
     for _ in range(REFINEMENTS):
-        fitted = fitted.improved(x, weight, 0.5 * whole)
+        fitted = fitted.improved(moments, weight, 0.5 * one)
+    fitted = fitted.seen_from(mean, root)
     return Mixture(
         np.append(fitted.log_weight + np.log1p(-DEFENSIVE), np.log(DEFENSIVE)),
         np.concatenate([fitted.mean, mean[None]]),
-        np.concatenate([fitted.factor, factor_of(2.5 * whole)[None]]),
+        np.concatenate([fitted.factor, np.sqrt(2.5) * root[None]]),
     )

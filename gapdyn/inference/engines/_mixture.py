@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NU = 5.0  # tails heavier than those of any posterior that data have begun to shape
+NU = 5  # tails heavier than those of any posterior that data have begun to shape
 PRIOR = 20.0  # effective draws that the shape of all weighs in the shape of one component
 
 
@@ -18,24 +18,23 @@ class Mixture(NamedTuple):
     mean: Any
     factor: Any
 
-    def _parts(self, x: Any) -> tuple[Any, Any]:
-        """log of weight times density (components, draws), and squared distances."""
+    def log_prob(self, x: Any) -> Any:
+        """Log density at x (draws, size); -inf where it is none in numbers."""
         size, whiten = x.shape[-1], np.linalg.inv(self.factor)
         # in place: half of the time of these large arrays is that of getting their memory
         e = (whiten.reshape(-1, size) @ x.T).reshape(*self.mean.shape, -1)
         e -= np.einsum("kij,kj->ki", whiten, self.mean)[..., None]
-        square = np.einsum("kin,kin->kn", e, e)
-        log_det = np.sum(np.log(np.einsum("kii->ki", self.factor)), 1)
-        norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * np.log(NU * np.pi)
-        log_part = square / NU
-        np.log1p(log_part, out=log_part)
-        log_part *= -(NU + size) / 2
-        log_part += (self.log_weight - log_det + norm)[:, None]
-        return log_part, square
+        height, top = self._heights()
+        with np.errstate(divide="ignore"):
+            log = np.log(height @ _tails(np.einsum("kin,kin->kn", e, e), size)[1])
+        norm = math.lgamma((NU + size) / 2) - math.lgamma(NU / 2) - size / 2 * math.log(NU * math.pi)
+        return log + (top + norm)
 
-    def log_prob(self, x: Any) -> Any:
-        """Log density at x (draws, size)."""
-        return log_sum(self._parts(x)[0])
+    def _heights(self) -> tuple[Any, float]:
+        """What each component has at its mean, (components,), over the highest, and the log of that one."""
+        log = self.log_weight - np.sum(np.log(np.einsum("kii->ki", self.factor)), 1)
+        top = np.max(log)
+        return np.exp(log - top), float(top)
 
     def sample(self, random: np.random.Generator, count: int) -> Any:
         """(count, size) in random order; each component gets its share, to one draw."""
@@ -46,21 +45,66 @@ class Mixture(NamedTuple):
         parts = [m + e[a:b] @ f.T for m, f, a, b in zip(self.mean, self.factor, edges[:-1], edges[1:], strict=True)]
         return random.permutation(np.concatenate(parts))
 
-    def improved(self, x: Any, weight: Any, spread: Any) -> Mixture:
-        """One step of weighted expectation-maximisation on x (draws, size); `weight` sums to 1.
+    def improved(self, moments: Moments, weight: Any, spread: Any) -> Mixture:
+        """One step of weighted expectation-maximisation on points; `weight` (draws,) sums to 1.
 
         `spread` (size, size) is the covariance that a component with few draws falls back to.
         """
-        log_part, square = self._parts(x)
-        share = np.exp(log_part - log_sum(log_part)) * weight
-        pull = share * (NU + x.shape[-1]) / (NU + square)
-        mean = pull @ x / (np.sum(pull, 1)[:, None] + 1e-300)
-        scatter = np.stack([(p[:, None] * (x - m)).T @ (x - m) for p, m in zip(pull, mean, strict=True)])
+        whiten = np.linalg.inv(self.factor)
+        base, part = _tails(moments.distances(whiten.transpose(0, 2, 1) @ whiten, self.mean), moments.size)
+        part *= self._heights()[0][:, None]
+        share = part * (weight / (np.sum(part, 0) + 1e-300))
+        pull = share * base * ((NU + moments.size) / NU)
+        mean, scatter = moments.scatters(pull)
         held = PRIOR * np.sum(weight**2)  # in units of the sum of all weights
         total = np.sum(share, 1)
         cov = (scatter + held * spread) / (total + held)[:, None, None]
         log_weight = np.log(total + held / len(self.log_weight))
         return Mixture(log_weight - log_sum(log_weight), mean, factor_of(cov))
+
+    def seen_from(self, loc: Any, scale: Any) -> Mixture:
+        """That of loc + scale x, `scale` (size, size) lower triangular, where this one is of x."""
+        return Mixture(self.log_weight, loc + self.mean @ scale.T, scale @ self.factor)
+
+
+class Moments:
+    """Points (draws, size) with their products, of which distances and covariances are sums. For points of which all
+    together have mean 0 and covariance 1: far from 0 the products have no digits left.
+    """
+
+    def __init__(self, x: Any):
+        self.size = x.shape[1]
+        self._rows, self._columns = np.tril_indices(self.size)
+        products = x.T[self._rows] * x.T[self._columns]
+        self._every = np.concatenate([np.ones((1, len(x))), x.T, products])  # (sums, draws)
+
+    def distances(self, precision: Any, mean: Any) -> Any:
+        """Squared, (components, draws), by precisions (components, size, size)."""
+        pulled = np.einsum("kij,kj->ki", precision, mean)
+        twice = np.where(self._rows == self._columns, 1.0, 2.0) * precision[:, self._rows, self._columns]
+        own = np.einsum("ki,ki->k", pulled, mean)[:, None]
+        return np.maximum(np.concatenate([own, -2 * pulled, twice], 1) @ self._every, 0.0)
+
+    def scatters(self, weight: Any) -> tuple[Any, Any]:
+        """Means (components, size) by weights (components, draws), and sums of squares about them."""
+        sums = weight @ self._every.T
+        total, first = sums[:, :1], sums[:, 1 : self.size + 1]
+        mean = first / (total + 1e-300)
+        square = np.empty((len(weight), self.size, self.size))
+        square[:, self._rows, self._columns] = square[:, self._columns, self._rows] = sums[:, self.size + 1 :]
+        return mean, square - mean[:, :, None] * first[:, None, :]
+
+
+def _tails(square: Any, size: int) -> tuple[Any, Any]:
+    """1 / (1 + square / NU) and its power (NU + size) / 2, by products, in a third of the time of logarithms."""
+    base = square / NU
+    base += 1
+    np.reciprocal(base, out=base)
+    whole, odd = divmod(NU + size, 2)
+    power = np.sqrt(base) if odd else np.ones_like(base)
+    for _ in range(whole):
+        power *= base
+    return base, power
 
 
 def joined(one: Mixture, other: Mixture) -> Mixture:
