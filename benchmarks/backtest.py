@@ -1,10 +1,11 @@
 """Which law predicts real runs: every rival, and all of them weighted, fitted to beginnings, judged on what came later.
 
 The published curves (Sun et al., Figure 4; not bundled) from 10, 12, 14, 15 and 16 of their 20 checkpoints, as
-`gapdyn backtest FILE --train 10,12,14,15,16` does it, in a fresh process without and with compiled programs kept; then
-the bundled real runs from the middle and from three quarters on. Errors are in units of the training range.
+`gapdyn backtest FILE --train 10,12,14,15,16` does it, in a fresh process without and with compiled programs kept; a
+small real run that jumps and stays (not bundled) from the same origins; then the bundled real runs from the middle and
+from three quarters on. Errors are in units of the training range.
 
-`python benchmarks/backtest.py [--quick] [FOLDER]`; FOLDER has the published curves, default ../shared/data/published.
+`python benchmarks/backtest.py [--quick] [FOLDER]`; FOLDER has published/ and qwen_arithmetic/, default ../shared/data.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 import gapdyn as gd
 
 TRAIN = "10,12,14,15,16"
-PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "published"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 WAYS = ("weighted", "relaxing_verifier", "drifting_response", "shared_rate", "exponential", "power_law", "rank_two",
         "persistence")  # fmt: skip
 
@@ -66,6 +67,15 @@ def published(folder: Path, cache: str) -> dict[str, Any]:
     return {"runs": [f.stem for f in files], "train": TRAIN, "seconds": seconds, "ways": rows(origins)}
 
 
+def jumps(file: Path, cache: str) -> dict[str, Any]:
+    """Scores of the weighted forecast and of persistence on a run that jumps, and the worst ratio of their errors."""
+    origins = backtest(str(file), TRAIN, cache)[0]["origins"]
+    ways = rows(origins)
+    ratios = [o["scores"]["rmse"] / o["laws"]["persistence"]["scores"]["rmse"] for o in origins]
+    print(f"{file.parent.name}: of persistence's error {ratios}", flush=True)
+    return {"weighted": ways["weighted"], "persistence": ways["persistence"], "worst_ratio": max(ratios)}
+
+
 def bundled(names: tuple[str, ...], cache: str) -> dict[str, Any]:
     """Run -> scores of the weighted forecast and of persistence."""
     out = {}
@@ -87,8 +97,8 @@ def table(result: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {s['rmse']:.4f} | {s['half']:.4f} | {s['crps']:.4f} | {s['coverage']:.0%} | {s['width']:.3f} |"
         )
-    lines += ["", "| bundled run | error, weighted | persistence | in 90% interval |", "|---|---|---|---|"]
-    for name, s in result["bundled"].items():
+    lines += ["", "| real run | error, weighted | persistence | in 90% interval |", "|---|---|---|---|"]
+    for name, s in {**result["bundled"], "qwen_arithmetic (jumps)": result["jumps"]}.items():
         w, p = s["weighted"], s["persistence"]
         lines.append(f"| {name} | {w['rmse']:.3f} | {p['rmse']:.3f} | {w['coverage']:.0%} |")
     return "\n".join(lines)
@@ -97,14 +107,18 @@ def table(result: dict[str, Any]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run, no file: does it work?")
-    parser.add_argument("folder", type=Path, nargs="?", default=PUBLISHED)
+    parser.add_argument("folder", type=Path, nargs="?", default=DATA)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         if options.quick:
             bundled(("learning",), cache)
         elif not options.folder.is_dir():
-            raise SystemExit(f"{options.folder}: no such folder. Name the one that has the published curves.")
+            raise SystemExit(f"{options.folder}: no such folder. Name one with published/ and qwen_arithmetic/.")
         else:
-            result = {"published": published(options.folder, cache), "bundled": bundled(gd.datasets.names(), cache)}
+            result = {
+                "published": published(options.folder / "published", cache),
+                "jumps": jumps(options.folder / "qwen_arithmetic" / "trajectory.csv", cache),
+                "bundled": bundled(gd.datasets.names(), cache),
+            }
             print(table(result))
             _bench.save("backtest", result)
