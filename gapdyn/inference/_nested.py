@@ -271,7 +271,8 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
         peak, width = _peak(xp, facts, x, misfit)
         reach = xp.clip(ABOUT * width, reach / LEAST, reach)
         near.append(peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1))
-        x, misfit = _merged(xp, (x, misfit), (near[-1], _least_misfit(xp, shape, facts, near[-1])))
+        x = xp.concatenate([x, near[-1]], 1)
+        misfit = xp.concatenate([misfit, _least_misfit(xp, shape, facts, near[-1])], 1)
         reach = 2 * reach / ZOOMED
     freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
@@ -296,10 +297,16 @@ def _merged(xp: Any, *parts: Any) -> list[Any]:
 
 
 def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:
-    """Where the misfit is least, and the sd of the rate there, (runs, 1): of the parabola through three of them."""
-    top = xp.clip(xp.argmin(misfit, 1), 1, x.shape[1] - 2)[:, None]
-    x0, x1, x2 = (xp.take_along_axis(x, top + i, 1) for i in (-1, 0, 1))
-    r0, r1, r2 = (xp.take_along_axis(misfit, top + i, 1) for i in (-1, 0, 1))
+    """Where the misfit is least, and the sd of the rate there, (runs, 1): of the parabola through three of them, which
+    are in any order.
+    """
+    inside = (x > xp.min(x, 1, keepdims=True)) & (x < xp.max(x, 1, keepdims=True))
+    top = xp.argmin(xp.where(inside, misfit, math.inf), 1)[:, None]
+    x1 = xp.take_along_axis(x, top, 1)
+    below = xp.argmax(xp.where(x < x1, x, -math.inf), 1)[:, None]
+    above = xp.argmin(xp.where(x > x1, x, math.inf), 1)[:, None]
+    x0, x2 = (xp.take_along_axis(x, i, 1) for i in (below, above))
+    r0, r1, r2 = (xp.take_along_axis(misfit, i, 1) for i in (below, top, above))
     left, right = (r1 - r0) / xp.maximum(x1 - x0, TINY), (r2 - r1) / xp.maximum(x2 - x1, TINY)
     bend = 2 * (right - left) / xp.maximum(x2 - x0, TINY)
     convex = bend > 0
