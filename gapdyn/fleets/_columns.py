@@ -27,33 +27,42 @@ class Columns:
     def __init__(self, size: int):
         self.size = size
         self._columns: dict[str, np.ndarray] = {}
+        self._left: dict[str, np.ndarray] = {}  # rows of columns of numbers where nothing was put or filled in yet
 
     def put(self, where: np.ndarray, piece: Piece) -> None:
         """Columns of the runs at `where` (n,)."""
         for name, x in piece.items():
             if name not in self._columns:
-                self._columns[name] = _blank(name, x, self.size)
+                if name in TEXT or name in WHOLE:
+                    self._columns[name] = _blank(name, self.size)
+                else:  # most of it is going to be written over: draws are large
+                    self._columns[name] = np.empty((self.size, *x.shape[1:]))
+                    self._left[name] = np.ones(self.size, bool)
             self._columns[name][where] = x
+            if name in self._left:
+                self._left[name][where] = False
 
     def names(self) -> list[str]:
         """Names of the columns."""
         return list(self._columns)
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._left:
+            self._columns[name][self._left.pop(name)] = np.nan
         return self._columns[name]
 
     def get(self, name: str, otherwise: Any) -> np.ndarray:
         """A column, or one of `otherwise` where no run has it."""
         kind = object if isinstance(otherwise, str) else None
-        return self._columns[name] if name in self._columns else np.full(self.size, otherwise, kind)
+        return self[name] if name in self._columns else np.full(self.size, otherwise, kind)
 
     def row(self, run: int, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Some columns of one run."""
-        return {name: self._columns[name][run] for name in names}
+        return {name: self[name][run] for name in names}
 
     def piece(self) -> dict[str, np.ndarray]:
         """All columns."""
-        return dict(self._columns)
+        return {name: self[name] for name in self._columns}
 
 
 class StoredColumns:
@@ -129,9 +138,5 @@ def _texts(texts: Sequence[str]) -> np.ndarray:
     return np.asarray(texts, object)
 
 
-def _blank(name: str, like: np.ndarray, size: int) -> np.ndarray:
-    if name in TEXT:
-        return np.full(size, "", object)
-    if name in WHOLE:
-        return np.full(size, WHOLE[name], np.int32)
-    return np.full((size, *like.shape[1:]), np.nan)
+def _blank(name: str, size: int) -> np.ndarray:
+    return np.full(size, "", object) if name in TEXT else np.full(size, WHOLE[name], np.int32)

@@ -65,7 +65,8 @@ def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str,
 
 def _findings(drawn: Drawn, runs: Sequence[Run], series: str | None) -> tuple[list[int], list[str]]:
     """Of each run, what is found as bits, and why its ceiling is open, if it is."""
-    ends = Ends.of(drawn.looked, drawn.last)
+    limit = drawn.figures.get("u_s_inf")
+    ends = Ends.of(drawn.looked, drawn.last, None if limit is None else (limit["q05"], limit["q95"]))
     offsets = {x: drawn.looked[f"offset_{x}"].mean(1) for x in "sv" if f"offset_{x}" in drawn.looked}
     remarkable = np.zeros(len(drawn.at), bool) if ends is None else ~ends.unremarkable
     for mean in offsets.values():
@@ -80,7 +81,7 @@ def _findings(drawn: Drawn, runs: Sequence[Run], series: str | None) -> tuple[li
             text = next((f.text for f in found if f.code == "short_run"), "")
             said = as_bits(found)
         else:
-            kind = (len(run), run.measured, run.stated, bool(np.any(run.external)))
+            kind = (len(run), run.measured, run.stated, np.count_nonzero(run.external) > 0)
             if kind not in alike:
                 alike[kind] = as_bits(data_findings(run, drawn.law, None, {}, series))
             said = alike[kind]

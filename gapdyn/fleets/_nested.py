@@ -46,6 +46,7 @@ def sample_nested(
                   fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
             at = rows[where]
             log_weight, sites = _joined([_of_block(shape, facts, at, base, size, fast) for base in bases])
+            sites = {"b": sites["gap_inf"], **sites}
             drawn, bad = judged(stack, at, log_weight, sites, own[at], draws)
             return len(drawn.at), made(drawn) if len(drawn.at) else None, bad
 
@@ -96,4 +97,7 @@ def _points(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> t
     points = nested(xp, shape, facts, base, size)
     end = facts.each(facts.t[:, -1])
     last = points.u_s0 + points.fall * xp.expm1(-points.rate * end)
-    return points.log_weight, {**shape.completed(points._asdict()), "sigma": points.sigma, LAST: last}
+    sites = shape.completed(points._asdict())
+    if shape.model.law.static == (1.0,):
+        del sites["b"]  # it is gap_inf in this gauge
+    return points.log_weight, {**sites, "sigma": points.sigma, LAST: last}

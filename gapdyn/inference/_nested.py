@@ -48,16 +48,17 @@ class Size(NamedTuple):
 
 
 class Base(NamedTuple):
-    """Low-discrepancy numbers that all runs share: rate (rates,) in (0, 1); ratio, part in (0, 1) and half in (0, 1),
-    z standard normal, (points,), for the ratio, the choice of a density and the noise; e (3, points), standard normal:
-    each other point mirrors the one before it, and all together have covariance 1.
+    """Low-discrepancy numbers that all runs share: rate (rates,) in (0, 1); ratio and part in (0, 1), z standard normal
+    and t of the half of Student's t with 2 degrees of freedom, alike, (points,), for the ratio, the choice of a density
+    and the noise; e (3, points), standard normal: each other point mirrors the one before it, and all together have
+    covariance 1.
     """
 
     rate: np.ndarray
     ratio: np.ndarray
     part: np.ndarray
-    half: np.ndarray
     z: np.ndarray
+    t: np.ndarray
     e: np.ndarray
 
     @classmethod
@@ -74,7 +75,7 @@ class Base(NamedTuple):
         e = ndtri(u[:, 3:]).T
         e[:, 1::2] = -e[:, :-1:2]
         e = np.linalg.solve(np.linalg.cholesky(e @ e.T / e.shape[1]), e)
-        return cls(rate, u[:, 0], u[:, 1], u[:, 2], ndtri(u[:, 2]), e)
+        return cls(rate, u[:, 0], u[:, 1], ndtri(u[:, 2]), _half_t_at(u[:, 2]), e)
 
 
 class Points(NamedTuple):
@@ -105,19 +106,21 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
     x, log_x = _drawn(xp, grid, base.rate, TAKEN)
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
-    log_rate, each = (repeated(xp, v, size.pairs) for v in (x, log_x))
+    rate, log_rate, each = (repeated(xp, v, size.pairs) for v in (xp.exp(x), x, log_x))
     sums, about = jax.tree.map(lambda v: repeated(xp, v, size.pairs), (sums, about))
     rho, sigma, density = _pairs(xp, shape, facts, about, noise, base)
-    log_mass, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
-    log_weight = log_mass + shape.log_prior(xp, facts, log_rate, sigma) - xp.log(density) - each
+    left, square, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
+    prior, over = shape.prior(xp, facts, log_rate, sigma)
+    over = over * density
+    log_weight = left + prior - each - 0.5 * xp.log(over * over * square)
     log_weight = xp.where(xp.isfinite(log_weight), log_weight, -math.inf)
-    return Points(log_weight, log_mass, xp.exp(log_rate), rho, sigma, u_s0, u_v0, fall)
+    return Points(log_weight, left - 0.5 * xp.log(square), rate, rho, sigma, u_s0, u_v0, fall)
 
 
 class About(NamedTuple):
     """What the sums at a rate say of ratio and fall, (runs, n): sums about the means (of s^2 in u_s and u_v, of s y in
     either); where the ratio is likely, and the scale of its density there, the logistic one within the bounds; 2 F(x)
-    - 1 at these, and the density's norm; and the share of pairs with any ratio.
+    - 1 at these, the density's norm, and 1 / width; and the share of pairs with any ratio.
     """
 
     ss: Any
@@ -126,6 +129,7 @@ class About(NamedTuple):
     vy: Any
     rho: Any
     width: Any
+    per: Any
     first: Any
     last: Any
     norm: Any
@@ -152,9 +156,10 @@ def _about(xp: Any, facts: Facts, sums: Sums, noise: Any) -> About:
     against = significance + vy**2 / (xp.maximum(vv, 1e-30) * noise)
     width = xp.maximum(width, (high - low) * xp.exp(-against / MUTE))
     width = LOGISTIC * xp.clip(width, 1e-7 * (high - low), 10 * (high - low))
-    first, last = (_side(xp, (bound - rho) / width) for bound in (low, high))
-    norm = 2 / (width * (last - first))
-    return About(ss, vv, sy, vy, rho, width, first, last, norm, WIDE + WIDER * xp.exp(-significance / 20))
+    per = 1 / width
+    first, last = (_side(xp, (bound - rho) * per) for bound in (low, high))
+    norm = 2 * per / (last - first)
+    return About(ss, vv, sy, vy, rho, width, per, first, last, norm, WIDE + WIDER * xp.exp(-significance / 20))
 
 
 def _misfit(xp: Any, shape: OneShape, facts: Facts, about: About, rho: Any, noise: Any) -> Any:
@@ -184,7 +189,7 @@ def _ratio(xp: Any, facts: Facts, about: About, u: Any) -> Any:
 
 def _ratio_density(xp: Any, about: About, rho: Any) -> Any:
     """Their density."""
-    e = xp.exp(-xp.abs(rho - about.rho) / about.width)
+    e = xp.exp(-xp.abs(rho - about.rho) * about.per)
     return about.norm * e / (1 + e) ** 2
 
 
@@ -201,35 +206,37 @@ def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, bas
     rho = xp.where(wide, anywhere, _ratio(xp, facts, about, base.ratio))
     # given rate and ratio the variance is nearly inverse gamma: its quantiles by Wilson and Hilferty (1931)
     half = xp.maximum((facts.each(facts.measured) - 4) / 2, 0.75)
-    likely = (0.5 * _misfit(xp, shape, facts, about, rho, noise) + TINY) / half
-    part = likely / FLOOR
+    steep = 3 * xp.sqrt(half)
+    middle = 1 - 1 / (9 * half)
+    likely = (0.5 * _misfit(xp, shape, facts, about, rho, noise) + TINY) * (1 / half)
     low = noise < LOW * FLOOR
     # where the floor is most of it, sigma is sought about 0
-    left = xp.maximum(part - 1, 0.0) + 0.6 / xp.maximum(half * xp.maximum(1 - part, 0.0), xp.sqrt(half))
-    near = xp.sqrt(FLOOR * left)
-    far = xp.where(low, 3 * near, 1.5 * xp.sqrt(likely + FLOOR))
-    from_t = xp.where(low & ~wild, near, far) * _half_t_at(xp, base.half)
-    root = xp.maximum(1 - 1 / (9 * half) + base.z / (3 * xp.sqrt(half)), 1e-3)
-    variance = xp.where(wild | low, from_t**2 + FLOOR, likely / (root * root * root))
-    there = variance > FLOOR
-    sigma = xp.sqrt(xp.where(there, variance - FLOOR, FLOOR))
-    variance = xp.where(there, variance, 2 * FLOOR)
-    root = xp.exp(xp.log(likely / variance) / 3)
-    z = 3 * xp.sqrt(half) * (root - 1 + 1 / (9 * half))
-    gamma = xp.exp(-0.5 * z**2) * root * (sigma / variance) * (2 * xp.sqrt(half) / math.sqrt(2 * math.pi))
+    part = likely / FLOOR
+    near = xp.maximum(part - 1, 0.0) + 0.6 / xp.maximum(half * xp.maximum(1 - part, 0.0), xp.sqrt(half))
+    far = xp.where(low, 9 * FLOOR * near, 2.25 * (likely + FLOOR))
+    from_t = far * xp.where(low & ~wild, base.t**2 / 9, base.t**2)
+    root = xp.maximum(middle + base.z * (1 / steep), 1e-3)
+    square = xp.where(wild | low, from_t, likely / (root * root * root) - FLOOR)
+    there = square > 0
+    square = xp.where(there, square, FLOOR)
+    sigma, over = xp.sqrt(square), 1 / (square + FLOOR)
+    root = xp.exp(xp.log(likely * over) * (1 / 3))
+    z = steep * (root - middle)
+    gamma = xp.exp(-0.5 * z * z) * root * (sigma * over) * (steep * (2 / 3 / math.sqrt(2 * math.pi)))
     ratios = (1 - WILD - about.wide) * _ratio_density(xp, about, rho) + about.wide / spread
-    density = ratios * xp.where(low, _half_t(xp, sigma, near), gamma) + WILD / spread * _half_t(xp, sigma, far)
+    density = ratios * xp.where(low, _half_t(xp, square, far / 9), gamma) + WILD / spread * _half_t(xp, square, far)
     return rho, sigma, xp.where(there, density, math.inf)
 
 
-def _half_t_at(xp: Any, u: Any) -> Any:
+def _half_t_at(u: np.ndarray) -> np.ndarray:
     """Quantiles of the half of Student's t with 2 degrees of freedom."""
-    return u * math.sqrt(2) / xp.sqrt(xp.maximum(1 - u**2, 1e-16))
+    return u * math.sqrt(2) / np.sqrt(np.maximum(1 - u**2, 1e-16))
 
 
-def _half_t(xp: Any, sigma: Any, reach: Any) -> Any:
-    x = 2 + (sigma / reach) ** 2
-    return 2 / (reach * x * xp.sqrt(x))
+def _half_t(xp: Any, square: Any, reach: Any) -> Any:
+    """Its density, of the squares of a number and of its scale."""
+    x = 2 * reach + square
+    return 2 * reach / (x * xp.sqrt(x))
 
 
 def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks: int) -> Grid:
@@ -241,8 +248,10 @@ def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks
     rho = _ratio(xp, facts, about, np.repeat((np.arange(looks) + 0.5) / looks, x.shape[1]))
     misfit = _misfit(xp, shape, facts, about, rho, noise)
     variance = xp.maximum(misfit / xp.maximum(facts.each(facts.measured) - 4, 1.0), 1.15 * FLOOR)
-    log_mass = shape.given_rest(xp, facts, sums, rho, variance)[0] - xp.log(_ratio_density(xp, about, rho))
-    log_mass += shape.log_prior(xp, facts, tiled(xp, x, looks), xp.sqrt(variance)) + 0.5 * xp.log(variance)
+    left, square = shape.given_rest(xp, facts, sums, rho, variance)
+    prior, over = shape.prior(xp, facts, tiled(xp, x, looks), xp.sqrt(variance))
+    over = over * _ratio_density(xp, about, rho)
+    log_mass = left + prior - 0.5 * xp.log(over * over * square / variance)
     apart = (len(x), looks, x.shape[1])
     log_mass = xp.where(xp.isfinite(log_mass), log_mass, -math.inf).reshape(apart)
     top = xp.max(log_mass, 1)
@@ -262,7 +271,8 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
         peak, width = _peak(xp, facts, x, misfit)
         reach = xp.clip(ABOUT * width, reach / LEAST, reach)
         near.append(peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1))
-        x, misfit = _merged(xp, (x, misfit), (near[-1], _least_misfit(xp, shape, facts, near[-1])))
+        x = xp.concatenate([x, near[-1]], 1)
+        misfit = xp.concatenate([misfit, _least_misfit(xp, shape, facts, near[-1])], 1)
         reach = 2 * reach / ZOOMED
     freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
@@ -287,10 +297,16 @@ def _merged(xp: Any, *parts: Any) -> list[Any]:
 
 
 def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:
-    """Where the misfit is least, and the sd of the rate there, (runs, 1): of the parabola through three of them."""
-    top = xp.clip(xp.argmin(misfit, 1), 1, x.shape[1] - 2)[:, None]
-    x0, x1, x2 = (xp.take_along_axis(x, top + i, 1) for i in (-1, 0, 1))
-    r0, r1, r2 = (xp.take_along_axis(misfit, top + i, 1) for i in (-1, 0, 1))
+    """Where the misfit is least, and the sd of the rate there, (runs, 1): of the parabola through three of them, which
+    are in any order.
+    """
+    inside = (x > xp.min(x, 1, keepdims=True)) & (x < xp.max(x, 1, keepdims=True))
+    top = xp.argmin(xp.where(inside, misfit, math.inf), 1)[:, None]
+    x1 = xp.take_along_axis(x, top, 1)
+    below = xp.argmax(xp.where(x < x1, x, -math.inf), 1)[:, None]
+    above = xp.argmin(xp.where(x > x1, x, math.inf), 1)[:, None]
+    x0, x2 = (xp.take_along_axis(x, i, 1) for i in (below, above))
+    r0, r1, r2 = (xp.take_along_axis(misfit, i, 1) for i in (below, top, above))
     left, right = (r1 - r0) / xp.maximum(x1 - x0, TINY), (r2 - r1) / xp.maximum(x2 - x1, TINY)
     bend = 2 * (right - left) / xp.maximum(x2 - x0, TINY)
     convex = bend > 0
@@ -316,7 +332,8 @@ def _drawn(xp: Any, grid: Grid, u: Any, shares: tuple[tuple[float, float], ...])
     mass = 0.5 * (height[:, 1:] + height[:, :-1]) * wide
     ends = xp.cumsum(mass, 1)
     ends = ends / ends[:, -1:]
-    cell = xp.clip(xp.sum(ends[:, None, :] < u[None, :, None], 2), 0, mass.shape[1] - 1)
+    # sums over the last of three axes are slow
+    cell = xp.minimum(xp.sum(ends[:, :, None] < u[None, None, :], 1, dtype=np.int32), mass.shape[1] - 1)
     before = xp.concatenate([xp.zeros_like(ends[:, :1]), ends[:, :-1]], 1)
     a, b, low, width, start, own = (
         xp.take_along_axis(v, cell, 1) for v in (height[:, :-1], height[:, 1:], grid.x[:, :-1], wide, before, mass)

@@ -22,6 +22,7 @@ from ._shared_rate import LEVELS, SharedRate, known, scaled
 
 NOISE = (dist.HalfCauchy, dist.HalfNormal)
 TINY = 1e-300
+ABREAST = 4  # checkpoints that are added to the sums at a time, which divides all lengths that runs are padded to
 
 
 class Facts(NamedTuple):
@@ -139,57 +140,69 @@ class OneShape(SharedRate):
             return Sums(plain[..., 0], plain[..., 1], square[..., 0], square[..., 1], plain[..., 2], plain[..., 3])
 
         def more(i: Any, sums: Sums) -> Sums:
-            t, own = facts.t[:, i, None], facts.mask[:, i, :, None]
-            # without expm1's care for small numbers, at half of its cost: a shape is told from a line no sooner
-            s = 1 - xp.exp(-rate * t)
-            m_s, m_v, y_s, y_v = own[:, 0] * s, own[:, 1] * s, facts.y[:, i, 0, None] * s, facts.y[:, i, 1, None] * s
-            return Sums(*(a + b for a, b in zip(sums, (m_s, m_v, m_s * s, m_v * s, y_s, y_v), strict=True)))
+            for j in range(ABREAST):
+                t, own, y = facts.t[:, i + j, None], facts.mask[:, i + j, :, None], facts.y[:, i + j, :, None]
+                # without expm1's care for small numbers, at half of its cost: a shape is told from a line no sooner
+                s = 1 - xp.exp(-rate * t)
+                m_s, m_v = own[:, 0] * s, own[:, 1] * s
+                each = (m_s, m_v, m_s * s, m_v * s, y[:, 0] * s, y[:, 1] * s)
+                sums = Sums(*(a + b for a, b in zip(sums, each, strict=True)))
+            return sums
 
         # up to the last checkpoint of any of the runs: they are padded to one length
         there = xp.any(facts.mask > 0, (0, 2))
         last = xp.max(xp.where(there, xp.arange(1, len(there) + 1), 0))
-        return jax.lax.fori_loop(0, last, more, Sums(*[xp.zeros_like(rate)] * 6))
+        return jax.lax.fori_loop(
+            0,
+            (last + ABREAST - 1) // ABREAST,
+            lambda i, sums: more(ABREAST * i, sums),
+            Sums(*[xp.zeros_like(rate)] * 6),
+        )
 
-    def log_prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> Any:
-        """Log density of (log rate, rho, sigma), (runs, n), for rho within its bounds."""
-        z = (log_rate - facts.each(facts.rate)) / facts.each(facts.rate_sd)
-        w = sigma / facts.each(facts.noise)
+    def prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> tuple[Any, Any]:
+        """Density of (log rate, rho, sigma), (runs, n), for rho within its bounds, as exp(first) / second."""
+        z = (log_rate - facts.each(facts.rate)) * facts.each(1 / facts.rate_sd)
+        w = sigma * facts.each(1 / facts.noise)
         norm = -xp.log(facts.rate_sd * (facts.high - facts.low) * facts.noise) - 0.5 * math.log(2 * math.pi)
         if self.cauchy:
-            return facts.each(norm + math.log(2 / math.pi)) - 0.5 * z**2 - xp.log(1 + w**2)
-        return facts.each(norm + 0.5 * math.log(2 / math.pi)) - 0.5 * (z**2 + w**2)
+            return facts.each(norm + math.log(2 / math.pi)) - 0.5 * z**2, 1 + w**2
+        return facts.each(norm + 0.5 * math.log(2 / math.pi)) - 0.5 * (z**2 + w**2), 1.0
 
     def given_rest(self, xp: Any, facts: Facts, sums: Sums, rho: Any, variance: Any, e: Any = None) -> tuple[Any, ...]:
-        """Log of what is left of the likelihood when the levels are integrated out, (runs, n), given each point's
-        ratio and variance of the errors; with standard normal numbers e (3, n) also U_s0, U_v0, D.
+        """What is left of the likelihood when the levels are integrated out, (runs, n), given each point's ratio and
+        variance of the errors, as exp(first) / sqrt(second): there are logarithms enough; with standard normal numbers
+        e (3, n) also U_s0, U_v0, D.
         """
         p, q, k = (facts.each(1 / facts.sd[:, i] ** 2) for i in range(3))
         a_s, a_v, *_ = LEVELS[self.level]
         n_s, n_v = facts.counts
         level, c, w = facts.each(facts.level), self.slope(rho), 1 / variance
         by = k * c
-        # the precision of (U_s0, U_v0, D) as L diag(d) L', L unit lower triangular
+        # the precision of (U_s0, U_v0, D) as L diag(d) L', L unit lower triangular; i = 1 / d
         d0 = p + k * a_s**2 + w * n_s
+        i0 = 1 / d0
         cross = k * a_s * a_v
-        l10 = cross / d0
+        l10 = cross * i0
         d1 = q + k * a_v**2 + w * n_v - l10 * cross
+        i1 = 1 / d1
         p20, p21 = a_s * by - w * sums.s, a_v * by - w * rho * sums.v
-        l20 = p20 / d0
+        l20 = p20 * i0
         rest = p21 - l10 * p20
-        l21 = rest / d1
+        l21 = rest * i1
         d2 = by * c + w * (sums.ss + rho * rho * sums.vv) - l20 * p20 - l21 * rest
+        i2 = 1 / d2
         b0 = k * a_s * level + w * facts.total[:, :1]
         b1 = k * a_v * level + w * facts.total[:, 1:] - l10 * b0
         b2 = by * level - w * (sums.sy + rho * sums.vy) - l20 * b0 - l21 * b1
-        square = b0 * b0 / d0 + b1 * b1 / d1 + b2 * b2 / d2 - (k * level**2 + w * facts.each(facts.square.sum(1)))
+        square = b0 * b0 * i0 + b1 * b1 * i1 + b2 * b2 * i2 - (k * level**2 + w * facts.each(facts.square.sum(1)))
         norm = -0.5 * math.log(2 * math.pi) * facts.measured - xp.log(facts.sd).sum(1)
-        log_mass = 0.5 * (square + (n_s + n_v) * xp.log(w) - xp.log(d0 * d1 * d2 / (c * c))) + facts.each(norm)
+        left = 0.5 * (square - (n_s + n_v) * xp.log(variance)) + facts.each(norm), d0 * d1 * d2 / (c * c)
         if e is None:
-            return (log_mass,)
-        fall = b2 / d2 + e[0] / xp.sqrt(d2)
-        u_v0 = b1 / d1 + e[1] / xp.sqrt(d1) - l21 * fall
-        u_s0 = b0 / d0 + e[2] / xp.sqrt(d0) - l10 * u_v0 - l20 * fall
-        return log_mass, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
+            return left
+        fall = b2 * i2 + e[0] * xp.sqrt(i2)
+        u_v0 = b1 * i1 + e[1] * xp.sqrt(i1) - l21 * fall
+        u_s0 = b0 * i0 + e[2] * xp.sqrt(i0) - l10 * u_v0 - l20 * fall
+        return *left, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
 
 
 def repeated(xp: Any, x: Any, count: int) -> Any:

@@ -5,11 +5,14 @@ In NumPy and a page long, because importing ArviZ takes longer than the whole sa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..._compile import quick_jit
+
+TOGETHER = 8  # factors of which one logarithm is taken
+NEGLIGIBLE = 1e-30  # first quartile of the tail's excess, to its largest, from which such a product is a number
 
 
 def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
@@ -44,7 +47,7 @@ def _fit_pareto(x: np.ndarray) -> tuple[float, float]:
     n = x.size
     candidates = 30 + int(np.sqrt(n))
     b = 1 - np.sqrt(candidates / (np.arange(candidates) + 0.5))
-    b = b / (3 * x[int(n / 4 + 0.5) - 1]) + 1 / x[-1]
+    b = b / (3 * x[_quarter(n)]) + 1 / x[-1]
     k = np.mean(np.log1p(-b[:, None] * x), axis=1)
     likelihood = n * (np.log(-b / k) - k - 1)
     with np.errstate(over="ignore"):  # a hopeless candidate's weight is 0
@@ -57,33 +60,55 @@ def _fit_pareto(x: np.ndarray) -> tuple[float, float]:
 
 def smooth_all(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`smooth` of many rows (rows, draws) at once: weights (rows, draws) and k-hat (rows,)."""
+    weighed = weigh_all(log_weights)
+    return weighed.weight, weighed.k
+
+
+class Weighed(NamedTuple):
+    """Of many rows: smoothed weights (rows, draws), k-hat, and the log of the mean weight as it was, (rows,)."""
+
+    weight: np.ndarray
+    k: np.ndarray
+    log_mean: np.ndarray
+
+
+def weigh_all(log_weights: np.ndarray) -> Weighed:
+    """`smooth_all`, and the log of the mean of the weights before they are smoothed."""
     log = np.where(np.isfinite(log_weights), log_weights, -np.inf)
     top = np.max(log, axis=1, keepdims=True)
-    log = log - np.where(np.isfinite(top), top, 0.0)
-    rows, n = log.shape
+    log -= np.where(np.isfinite(top), top, 0.0)
+    made = np.exp(log, out=log)
+    rows, n = made.shape
+    with np.errstate(divide="ignore"):  # of rows without any weight
+        log_mean = top[:, 0] + np.log(np.mean(made, axis=1))
     tail = int(min(0.2 * n, 3 * np.sqrt(n)))
-    places = np.argpartition(log, n - tail - 1, axis=1)[:, n - tail - 1 :]
-    order = np.argsort(np.take_along_axis(log, places, 1), axis=1)
-    places = np.take_along_axis(places, order, 1)
-    largest = np.take_along_axis(log, places, 1)
-    # ties with the cutoff, and weights that are none, are left to the careful form
-    plain = (
-        (largest[:, 1] > largest[:, 0]) & (largest[:, 0] > np.log(np.finfo(np.float64).tiny)) & (largest[:, -1] == 0)
-    )
-    weights, k = np.empty_like(log), np.empty(rows)
-    for i in np.flatnonzero(~plain):
-        weights[i], k[i] = smooth(log_weights[i])
+    places = np.argpartition(made, n - tail - 1, axis=1)[:, n - tail - 1 :]
+    largest = np.take_along_axis(made, places, 1)
+    order = np.argsort(largest, axis=1)
+    places, largest = np.take_along_axis(places, order, 1)[:, 1:], np.take_along_axis(largest, order, 1)
+    x = largest[:, 1:] - largest[:, :1]
+    # ties with the cutoff, weights that are none, and tails of which products are none are left to the careful form
+    plain = (x[:, 0] > 0) & (largest[:, 0] > np.finfo(np.float64).tiny) & (x[:, _quarter(tail)] > NEGLIGIBLE)
+    plain &= largest[:, -1] == 1
     if plain.any():
-        x = np.exp(largest[plain])
         # all rows, lest each number of plain ones be a program of its own
-        shape, scale = (np.asarray(v)[plain] for v in _fit_paretos(np.exp(largest[:, 1:]) - np.exp(largest[:, :1])))
+        k, scale = (np.array(v) for v in _fit_paretos(x))
         rank = (np.arange(tail) + 0.5) / tail
-        bend = np.where(np.abs(shape) > 1e-12, shape, 1e-12)[:, None]
-        smoothed = np.minimum(scale[:, None] * np.expm1(-bend * np.log1p(-rank)) / bend + x[:, :1], 1.0)
-        made = np.exp(log[plain])
-        np.put_along_axis(made, places[plain, 1:], smoothed, 1)
-        weights[plain], k[plain] = made / np.sum(made, axis=1, keepdims=True), shape
-    return weights, k
+        bend = np.where(np.abs(k) > 1e-12, k, 1e-12)[:, None]
+        with np.errstate(all="ignore"):  # of rows that are not plain
+            excess = scale[:, None] * np.expm1(-bend * np.log1p(-rank)) / bend
+        np.put_along_axis(made, places, np.minimum(excess + largest[:, :1], 1.0), 1)
+        made /= np.sum(made, axis=1, keepdims=True)
+    else:
+        k = np.empty(rows)
+    for i in np.flatnonzero(~plain):
+        made[i], k[i] = smooth(log_weights[i])
+    return Weighed(made, k, log_mean)
+
+
+def _quarter(n: int) -> int:
+    """Place of the first quartile of n sorted numbers."""
+    return int(n / 4 + 0.5) - 1
 
 
 @quick_jit()
@@ -94,8 +119,13 @@ def _fit_paretos(x: Any) -> tuple[Any, Any]:
     n = x.shape[1]
     candidates = 30 + int(np.sqrt(n))
     b = 1 - np.sqrt(candidates / (np.arange(candidates) + 0.5))
-    b = b / (3 * x[:, int(n / 4 + 0.5) - 1, None]) + 1 / x[:, -1, None]
-    k = jnp.mean(jnp.log1p(-b[:, :, None] * x[:, None, :]), axis=2)
+    b = b / (3 * x[:, _quarter(n), None]) + 1 / x[:, -1, None]
+    # the sum of logarithms as that of a product's: a factor is 0.002 at least, and less than 3 / NEGLIGIBLE
+    filled = jnp.pad(x, ((0, 0), (0, -n % TOGETHER)))
+    product = 1.0
+    for some in jnp.split(filled, TOGETHER, axis=1):
+        product = product * (1 - b[:, :, None] * some[:, None, :])
+    k = jnp.sum(jnp.log(product), axis=2) / n
     likelihood = n * (jnp.log(-b / k) - k - 1)
     weight = jnp.exp(likelihood - jnp.max(likelihood, axis=1, keepdims=True))
     weight /= jnp.sum(weight, axis=1, keepdims=True)
