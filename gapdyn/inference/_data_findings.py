@@ -43,7 +43,8 @@ class Ends(NamedTuple):
         there = np.isfinite(ends)
         if there.all():
             low, high = interval or _quantiles(ends, 0.05, 0.95)
-            return cls(np.ones(len(ends)), low, high, np.abs(_median(start - last)), np.mean(ends < 0, axis=1),
+            fall = np.median(start - last, axis=1)
+            return cls(np.ones(len(ends)), low, high, np.abs(fall), np.mean(ends < 0, axis=1),
                        np.mean(ends > start, axis=1))  # fmt: skip
         every = []
         for k, x, y, z in zip(there, ends, start, last, strict=True):
@@ -73,13 +74,6 @@ def _quantiles(x: np.ndarray, *at: float) -> list[np.ndarray]:
     ordered, last = np.sort(x, axis=1), x.shape[1] - 1
     places = [(int(q * last), q * last - int(q * last)) for q in at]
     return [(1 - part) * ordered[:, i] + part * ordered[:, min(i + 1, last)] for i, part in places]
-
-
-def _median(x: np.ndarray) -> np.ndarray:
-    """Along the second axis, of numbers: one place of the order is found faster than all."""
-    half = x.shape[1] // 2
-    parted = np.partition(x, half, axis=1)
-    return parted[:, half] if x.shape[1] % 2 else (parted[:, :half].max(1) + parted[:, half]) / 2
 
 
 def findings_of_draws(

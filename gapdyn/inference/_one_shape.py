@@ -141,7 +141,8 @@ class OneShape(SharedRate):
 
         def more(i: Any, sums: Sums) -> Sums:
             for j in range(ABREAST):
-                t, own, y = facts.t[:, i + j, None], facts.mask[:, i + j, :, None], facts.y[:, i + j, :, None]
+                at = ABREAST * i + j
+                t, own, y = facts.t[:, at, None], facts.mask[:, at, :, None], facts.y[:, at, :, None]
                 # without expm1's care for small numbers, at half of its cost: a shape is told from a line no sooner
                 s = 1 - xp.exp(-rate * t)
                 m_s, m_v = own[:, 0] * s, own[:, 1] * s
@@ -152,12 +153,7 @@ class OneShape(SharedRate):
         # up to the last checkpoint of any of the runs: they are padded to one length
         there = xp.any(facts.mask > 0, (0, 2))
         last = xp.max(xp.where(there, xp.arange(1, len(there) + 1), 0))
-        return jax.lax.fori_loop(
-            0,
-            (last + ABREAST - 1) // ABREAST,
-            lambda i, sums: more(ABREAST * i, sums),
-            Sums(*[xp.zeros_like(rate)] * 6),
-        )
+        return jax.lax.fori_loop(0, (last + ABREAST - 1) // ABREAST, more, Sums(*[xp.zeros_like(rate)] * 6))
 
     def prior(self, xp: Any, facts: Facts, log_rate: Any, sigma: Any) -> tuple[Any, Any]:
         """Density of (log rate, rho, sigma), (runs, n), for rho within its bounds, as exp(first) / second."""

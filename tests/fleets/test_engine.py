@@ -17,7 +17,7 @@ from gapdyn.fleets._prepare import stacks
 from gapdyn.inference import prepare
 from gapdyn.inference._nested import Size
 from gapdyn.inference._target import target
-from gapdyn.inference.engines._pareto import smooth, smooth_all
+from gapdyn.inference.engines._pareto import smooth, weigh_all
 
 FIGURES = ("mean", "sd", "q05", "q50", "q95")
 
@@ -208,7 +208,7 @@ def test_smoothing_of_many_rows_is_that_of_each():
     random = np.random.default_rng(0)
     log = random.normal(size=(30, 500)) * np.linspace(0.1, 4, 30)[:, None]
     log[3], log[5, :480], log[6], log[7, 0] = 0.0, -np.inf, -np.inf, np.nan
-    weights, k = smooth_all(log)
+    weights, k, _ = weigh_all(log)
     for row, own, shape in zip(log, weights, k, strict=True):
         expected, expected_k = smooth(row)
         np.testing.assert_allclose(own, expected, rtol=1e-9, atol=1e-15)

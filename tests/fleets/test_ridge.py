@@ -17,7 +17,7 @@ from gapdyn.fleets._prepare import stacks
 from gapdyn.fleets._ridge import Line, along_ridge
 from gapdyn.fleets._rounds import base
 from gapdyn.fleets._two_modes import _turned
-from gapdyn.inference.engines._pareto import smooth_all
+from gapdyn.inference.engines._pareto import weigh_all
 
 
 def some_runs(count: int = 4, excess: str = "shared", law: gd.laws.LawSpec | None = None, lacking: str = ""):
@@ -49,7 +49,7 @@ def test_evidence_is_that_of_other_proposals(law: str, excess: str):
     early, late, many = (Base.of(density, n, np.random.SeedSequence(n)) for n in (1024, 8192, 4096))
     found = jax.jit(lambda o: jax.vmap(lambda o: along_ridge(density, o, tries, many))(o))(obs)
     other = jax.jit(lambda o: jax.vmap(lambda o: first(density, o, tries, early, late))(o))(obs)
-    (weight, k), (rough, rough_k) = (smooth_all(np.asarray(sample.log_weight)) for sample in (found, other))
+    (weight, k), (rough, rough_k) = (weigh_all(np.asarray(sample.log_weight))[:2] for sample in (found, other))
     sure = np.flatnonzero(np.maximum(k, rough_k) < 0.6)
     assert len(sure) >= 3
     error = np.sqrt(np.sum(weight**2, 1) + np.sum(rough**2, 1))

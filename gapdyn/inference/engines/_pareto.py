@@ -58,12 +58,6 @@ def _fit_pareto(x: np.ndarray) -> tuple[float, float]:
     return (n * shape + 5) / (n + 10), -shape / mean_b
 
 
-def smooth_all(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`smooth` of many rows (rows, draws) at once: weights (rows, draws) and k-hat (rows,)."""
-    weighed = weigh_all(log_weights)
-    return weighed.weight, weighed.k
-
-
 class Weighed(NamedTuple):
     """Of many rows: smoothed weights (rows, draws), k-hat, and the log of the mean weight as it was, (rows,)."""
 
@@ -73,7 +67,7 @@ class Weighed(NamedTuple):
 
 
 def weigh_all(log_weights: np.ndarray) -> Weighed:
-    """`smooth_all`, and the log of the mean of the weights before they are smoothed."""
+    """`smooth` of many rows (rows, draws) at once, and the log of the mean of the weights before that."""
     log = np.where(np.isfinite(log_weights), log_weights, -np.inf)
     top = np.max(log, axis=1, keepdims=True)
     log -= np.where(np.isfinite(top), top, 0.0)
