@@ -124,6 +124,13 @@ class LawSpec:
         """The parameters that were given as distributions."""
         return {k: v for k, v in self.given.items() if not isinstance(v, float)}
 
+    @property
+    def ours(self) -> bool:
+        """Whether all of its functions are gapdyn's own, or Python's."""
+        functions = [self.build, self.outputs, self.coordinates.resolve]
+        functions += [self.centring.affine] if self.centring else []
+        return all(f.__module__.split(".")[0] in ("gapdyn", "builtins") for f in functions)
+
     def replace(self, **given: Any) -> LawSpec:
         """This law with more (or other) numbers and priors given."""
         return dataclasses.replace(self, given={**self.given, **given})

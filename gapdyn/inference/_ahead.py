@@ -43,7 +43,7 @@ class Ahead:
     log_lik_seen: np.ndarray
 
 
-@quick_jit(static_argnums=(0, 1))
+@quick_jit(static_argnums=(0, 1), keep=True, seldom=True)
 def _ahead(model: Model, route: Route, values: dict[str, Any], grid: Observations, later: Any, e: Any) -> Any:
     """`grid` has the data of the fitted checkpoints alone; `later` = y, what was measured and what is asked for
     (times, 2), of all checkpoints.

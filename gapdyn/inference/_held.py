@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,8 +13,8 @@ import numpyro.distributions as dist
 class Held:
     """Holds a distribution across a `jax.jit` boundary.
 
-    NumPyro orders a distribution's leaves by a set of names, so by the process's hash seed: the same program would have
-    another form in every process, and JAX's persistent compilation cache would never find it. Here they are sorted.
+    NumPyro orders what a distribution is made of by a set of names, so by the process's hash seed: the same program
+    would have another form in every process, and nothing that is kept of it would ever be found. Here it is sorted.
     """
 
     def __init__(self, distribution: dist.Distribution):
@@ -21,18 +22,28 @@ class Held:
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
         kind = type(self.distribution)
-        names = kind.gather_pytree_data_fields()
         children, aux = self.distribution.tree_flatten()
-        order = tuple(sorted(range(len(names)), key=names.__getitem__))
-        return tuple(_held(children[i]) for i in order), (kind, aux, order)
+        by_name, aux_by_name = _orders(kind)
+        return tuple(_held(children[i]) for i in by_name), (kind, tuple(aux[i] for i in aux_by_name))
 
     @classmethod
     def tree_unflatten(cls, static: Any, children: Any) -> Held:
-        kind, aux, order = static
-        original: list[Any] = [None] * len(order)
-        for i, child in zip(order, children, strict=True):
-            original[i] = child.distribution if isinstance(child, Held) else child
-        return cls(kind.tree_unflatten(aux, tuple(original)))
+        kind, aux = static
+        by_name, aux_by_name = _orders(kind)
+        plain = [child.distribution if isinstance(child, Held) else child for child in children]
+        return cls(kind.tree_unflatten(_back(aux, aux_by_name), _back(plain, by_name)))
+
+
+def _orders(kind: type[dist.Distribution]) -> tuple[list[int], list[int]]:
+    """Places of a distribution's leaves and of its other parts, each by name."""
+    fields = kind.gather_pytree_data_fields(), kind.gather_pytree_aux_fields()
+    data, aux = (sorted(range(len(names)), key=names.__getitem__) for names in fields)
+    return data, aux
+
+
+def _back(values: Sequence[Any], places: Sequence[int]) -> tuple[Any, ...]:
+    """What stood at these places, in their order."""
+    return tuple(value for _, value in sorted(zip(places, values, strict=True), key=lambda pair: pair[0]))
 
 
 def _held(child: Any) -> Any:

@@ -15,7 +15,7 @@ from ._result import Fit
 from ._small import inverse_2x2
 
 
-@quick_jit(static_argnums=(0,))
+@quick_jit(static_argnums=(0,), keep=True, seldom=True)
 def _left_out(model: Model, values: dict[str, Any], obs: Observations) -> Any:
     times = obs.ts.shape[0]
 

@@ -82,6 +82,11 @@ class Model:
         return isinstance(other, Model) and self.key == other.key
 
     @property
+    def program(self) -> Any:
+        """What its compiled programs depend on, from one process to the next, too: functions of others may change."""
+        return self.key if self.law.ours else self.law.build
+
+    @property
     def has_common_errors(self) -> bool:
         """Whether checkpoints may share an error: not where no standard errors are stated."""
         return bool(self.likelihood.shared) and self.stated

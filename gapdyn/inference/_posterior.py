@@ -41,7 +41,7 @@ def follows(model: Model, values: dict[str, Any], obs: Observations, chance: Any
     return values, errors.checkpoint_log_prob(obs.y), trajectory.u_s[-1]
 
 
-@quick_jit(static_argnums=(0, 1))
+@quick_jit(static_argnums=(0, 1), keep=True, seldom=True)
 def _complete(
     model: Model, constrained: bool, z: dict[str, Any], obs: Observations, chance: Any
 ) -> tuple[dict[str, Any], Any, Any]:
@@ -51,7 +51,7 @@ def _complete(
     return jax.vmap(one)(z, chance)
 
 
-@quick_jit(static_argnums=0)
+@quick_jit(static_argnums=(0,), keep=True, seldom=True)
 def _revisit(model: Model, values: dict[str, Any], obs: Observations, chance: Any) -> tuple[dict[str, Any], Any, Any]:
     return jax.vmap(lambda values, chance: follows(model, values, obs, chance))(values, chance)
 

@@ -83,7 +83,7 @@ class _Chance(NamedTuple):
 _PROMPTS = {"same": (1.0, 0.0), "new": (0.0, 1.0), "law": (0.0, 0.0)}
 
 
-@quick_jit(static_argnums=(0, 1))
+@quick_jit(static_argnums=(0, 1), keep=True, seldom=True)
 def _curves(
     model: Model, route: Route, values: dict[str, Any], obs: Observations, prompts: Any, path: _Path | None, chance: Any
 ) -> Any:

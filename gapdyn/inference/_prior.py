@@ -140,7 +140,7 @@ def standardised(name: str, prior: dist.Distribution, scale: Scale) -> dist.Dist
     if dimension(name) is Dimension.PURE:
         return prior
     loc, size = scale.factors(name)
-    if isinstance(prior, dist.Normal):
+    if type(prior) is dist.Normal:
         return dist.Normal((jnp.asarray(prior.loc) - loc) / size, jnp.asarray(prior.scale) / size)
     support: Any = prior.support
     back = AffineTransform(jnp.asarray(-loc / size), jnp.asarray(1 / size), domain=support)

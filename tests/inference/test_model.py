@@ -209,3 +209,14 @@ def test_a_second_run_of_about_the_same_length_compiles_nothing():
         small.run(target(model, obs), (obs,), seed)
         sizes.append((_blackjax._advance.jitted._cache_size(), _target._at.jitted._cache_size()))
     assert sizes[0] == sizes[1]
+
+
+def test_a_prior_derived_from_the_normal_one_is_not_taken_for_it():
+    class Wide(dist.Normal):
+        def log_prob(self, value):
+            return dist.Cauchy(self.loc, self.scale).log_prob(value)
+
+    _, obs, scale = prepare(gd.datasets.learning(), gd.laws.shared_rate(), prior={"u_s0": Wide(1.0, 0.5)})
+    value = 2.5
+    found = obs.priors["u_s0"].distribution.log_prob(scale.to_standard("u_s0", value)) - np.log(scale.size)
+    assert np.isclose(found, dist.Cauchy(1.0, 0.5).log_prob(value))

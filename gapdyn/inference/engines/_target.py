@@ -171,7 +171,7 @@ def _split(sites: tuple[tuple[str, tuple[int, ...]], ...], x: Any) -> dict[str, 
     return out
 
 
-@quick_jit(static_argnums=(0, 1))
+@quick_jit(static_argnums=(0, 1), keep=True)
 def _at(target: Target, tree: Any, x: Any, leaves: list[Any]) -> Any:
     at = target.collapsed_log_density(jax.tree.unflatten(tree, leaves))
     return jax.vmap(lambda x: jnp.append(*at(x)))(x)
