@@ -9,11 +9,11 @@ import numpy as np
 
 from .._check import InputError
 from ..data import Run
-from ..inference._data_findings import COMMON, Ends, data_findings
+from ..inference._data_findings import COMMON, Ends, data_findings, short_run
 from ..inference._series import single
 from ._each import FIGURES, Request
 from ._engine import Drawn, sample_fleet
-from ._status import RunStatus, as_bits
+from ._status import RunStatus, as_bits, is_open
 
 ENGINE = "quadrature"
 
@@ -37,15 +37,16 @@ def fit_together(
         posed.append(run)
         places.append(i)
     where = np.asarray(places, int)
+    alike: dict[Any, int] = {}
     yield from sample_fleet(
         posed, law, seed=asked.seed, draws=asked.draws, prior=asked.prior, likelihood=asked.likelihood,
         route=asked.route, length=length, many=many, tell=tell,
-        made=lambda drawn: (where[drawn.at], _columns(drawn, posed, asked.series)),
+        made=lambda drawn: (where[drawn.at], _columns(drawn, posed, asked.series, alike)),
     )  # fmt: skip
 
 
-def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str, np.ndarray]:
-    bits, wide = _findings(drawn, runs, series)
+def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None, alike: dict[Any, int]) -> dict[str, np.ndarray]:
+    bits, wide = _findings(drawn, runs, series, alike)
     status = [int(RunStatus.WIDE if text else RunStatus.TRUSTED) for text in wide]
     out: dict[str, np.ndarray] = {
         "status": np.asarray(status),
@@ -63,28 +64,25 @@ def _columns(drawn: Drawn, runs: Sequence[Run], series: str | None) -> dict[str,
     return out | drawn.draws
 
 
-def _findings(drawn: Drawn, runs: Sequence[Run], series: str | None) -> tuple[list[int], list[str]]:
-    """Of each run, what is found as bits, and why its ceiling is open, if it is."""
+def _findings(
+    drawn: Drawn, runs: Sequence[Run], series: str | None, alike: dict[Any, int]
+) -> tuple[list[int], list[str]]:
+    """Of each run, what is found as bits, and why its ceiling is open, if it is. `alike` gathers the bits of runs of
+    which the same is said, but for the numbers in it.
+    """
     limit = drawn.figures.get("u_s_inf")
     ends = Ends.of(drawn.looked, drawn.last, None if limit is None else (limit["q05"], limit["q95"]))
     offsets = {x: drawn.looked[f"offset_{x}"].mean(1) for x in "sv" if f"offset_{x}" in drawn.looked}
-    remarkable = np.zeros(len(drawn.at), bool) if ends is None else ~ends.unremarkable
-    for mean in offsets.values():
-        remarkable |= ~(np.abs(mean) <= COMMON)
+    marks = np.zeros((len(drawn.at), 0), bool) if ends is None else ends.marks
+    marks = np.column_stack([marks, *(~(np.abs(mean) <= COMMON) for mean in offsets.values())])
+    patterns = np.packbits(marks, axis=1).tolist()  # fewer than 8 of them
     bits, wide = [], []
-    alike: dict[Any, int] = {}  # runs of which nothing is to be said but of their columns
-    for row, i in enumerate(drawn.at):
-        run, text = runs[i], ""
-        if remarkable[row]:
-            own = {x: float(mean[row]) for x, mean in offsets.items()}
-            found = data_findings(run, drawn.law, ends and ends.row(row), own, series)
-            text = next((f.text for f in found if f.code == "short_run"), "")
-            said = as_bits(found)
-        else:
-            kind = (len(run), run.measured, run.stated, np.count_nonzero(run.external) > 0)
-            if kind not in alike:
-                alike[kind] = as_bits(data_findings(run, drawn.law, None, {}, series))
-            said = alike[kind]
-        bits.append(said)
-        wide.append(text)
+    for row, (i, pattern) in enumerate(zip(drawn.at, patterns, strict=True)):
+        run, own = runs[i], ends and ends.row(row) if pattern[0] else None
+        kind = (len(run), run.measured, run.stated, run.unit, np.count_nonzero(run.external) > 0, *pattern)
+        if kind not in alike:
+            common = {x: float(mean[row]) for x, mean in offsets.items()}
+            alike[kind] = as_bits(data_findings(run, drawn.law, own, common, series))
+        bits.append(alike[kind])
+        wide.append(short_run(run, own, series).text if own is not None and is_open(alike[kind]) else "")
     return bits, wide

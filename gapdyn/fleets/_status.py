@@ -67,6 +67,11 @@ _FIGURE = re.compile(r"-?\d[\d.]*(e[+-]?\d+)?")
 _SILENT = ("engine", "float32", "resampled")  # said once, of the whole fleet, or not worth a word
 
 
+def is_open(bits: int) -> bool:
+    """Whether the findings have an open ceiling among them."""
+    return bool(bits & _BITS["short_run"])
+
+
 def as_bits(found: Iterable[Finding]) -> int:
     """The findings of one run as bits; the sampler's are one."""
     bits = 0

@@ -43,7 +43,7 @@ class Ends(NamedTuple):
         there = np.isfinite(ends)
         if there.all():
             low, high = interval or _quantiles(ends, 0.05, 0.95)
-            fall = np.median(start - last, axis=1)
+            (fall,) = _quantiles(start - last, 0.5)
             return cls(np.ones(len(ends)), low, high, np.abs(fall), np.mean(ends < 0, axis=1),
                        np.mean(ends > start, axis=1))  # fmt: skip
         every = []
@@ -64,13 +64,14 @@ class Ends(NamedTuple):
         return self.high - self.low > self.fall
 
     @property
-    def unremarkable(self) -> np.ndarray:
-        """Whether there is nothing to say of the limit, (runs,)."""
-        return (self.settles >= SETTLED) & ~self.open & (self.below <= BELOW) & (self.rises <= RISES)
+    def marks(self) -> np.ndarray:
+        """What decides which findings there are, (runs, 5): nothing is said of a limit without any."""
+        return np.stack([self.settles < SETTLED, self.settles == 0, self.open, self.below > BELOW, self.rises > RISES],
+                        -1)  # fmt: skip
 
 
 def _quantiles(x: np.ndarray, *at: float) -> list[np.ndarray]:
-    """Along the second axis, as `np.quantile`, which takes several times as long: it does not sort all."""
+    """Along the second axis, as `np.quantile` and `np.median`, which do not sort all and take several times as long."""
     ordered, last = np.sort(x, axis=1), x.shape[1] - 1
     places = [(int(q * last), q * last - int(q * last)) for q in at]
     return [(1 - part) * ordered[:, i] + part * ordered[:, min(i + 1, last)] for i, part in places]
@@ -134,33 +135,38 @@ def _measured_findings(run: Run) -> list[Finding]:
     return []
 
 
+def short_run(run: Run, ends: Ends, series: str | None) -> Finding:
+    """That the ceiling is open."""
+    way = "fall" if series is None else "way"
+    wide = ends.high - ends.low
+    text = (
+        f"The ceiling of run {run.name!r} is open: the 90% interval ({wide:.3g}) is wider than the {way} "
+        f"seen so far ({ends.fall:.3g})."
+    )
+    return Finding("warning", "short_run", text, "Train on, or state what you know of the limit as a prior.")
+
+
 def _limit_findings(run: Run, law: LawSpec, ends: Ends, series: str | None) -> list[Finding]:
     found: list[Finding] = []
-    if ends.settles < SETTLED:
+    unsettled, without, is_open, below, rises = ends.marks
+    if unsettled:
         text = f"In {1 - ends.settles:.0%} of the posterior this law has no limit: the gap does not close."
         remedy = "Ceilings are of the other draws. Train on, or state rho or gap_inf more closely."
         found.append(Finding("warning", "no_limit", text, remedy))
-    if ends.settles == 0:
+    if without:
         return found
-    way = "fall" if series is None else "way"
-    if ends.open:
-        wide = ends.high - ends.low
-        text = (
-            f"The ceiling of run {run.name!r} is open: the 90% interval ({wide:.3g}) is wider than the {way} "
-            f"seen so far ({ends.fall:.3g})."
-        )
-        remedy = "Train on, or state what you know of the limit as a prior."
-        found.append(Finding("warning", "short_run", text, remedy))
+    if is_open:
+        found.append(short_run(run, ends, series))
     if series is not None:
         return found
-    if run.unit != "arbitrary" and ends.below > BELOW:
+    if run.unit != "arbitrary" and below:
         text = f"{ends.below:.0%} of the ceiling's posterior lies below 0 {run.unit}, which no likelihood reaches."
         remedy = "The run does not say where it ends. Measure on."
         if "u_s_inf" in law.names:
             prior = f"gd.{law.home}.{law.name}(u_s_inf=numpyro.distributions.HalfNormal(1))"
             remedy = f"The run does not say where it ends. Put that knowledge into a prior, {prior}, or measure on."
         found.append(Finding("warning", "ceiling_below_zero", text, remedy))
-    if ends.rises > RISES:
+    if rises:
         text = f"Solver uncertainty rises towards its limit (probability {ends.rises:.0%}): this loop does not improve."
         found.append(Finding("warning", "solver_rises", text, "Look at the accuracy of the run before training on."))
     return found

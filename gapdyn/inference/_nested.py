@@ -279,7 +279,7 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
     x = xp.sort(xp.concatenate([first, *near[1:]], 1), 1)
     grid = _looked_at(xp, shape, facts, x, noise, size.looks)
     x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, REFINED)
-    return Grid(*_merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks))), noise
+    return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
 
 
 def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
@@ -289,11 +289,16 @@ def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
     return xp.maximum(facts.apart - shared**2 / square, 0.0)
 
 
-def _merged(xp: Any, *parts: Any) -> list[Any]:
-    """Arrays (runs, n) of several parts, by rising numbers of the first ones."""
-    every = [xp.concatenate(arrays, 1) for arrays in zip(*parts, strict=True)]
-    order = xp.argsort(every[0], 1)
-    return [xp.take_along_axis(v, order, 1) for v in every]
+def _merged(xp: Any, many: Grid, few: Grid) -> Grid:
+    """Two grids as one: by counting, for both rise and sorting them takes several times as long."""
+    before, count = many.x.shape[1], few.x.shape[1]
+    # where those of the few come to stand, and how many of them stand at each place or before it
+    at = np.arange(count) + xp.sum(many.x[:, :, None] < few.x[:, None, :], 1, dtype=np.int32)
+    place = np.arange(before + count)
+    up_to = xp.sum(at[:, :, None] <= place, 1, dtype=np.int32)
+    from_few = xp.any(at[:, :, None] == place, 1)
+    which = xp.where(from_few, before + up_to - 1, place - up_to)
+    return Grid(*(xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)))
 
 
 def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:

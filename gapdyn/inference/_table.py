@@ -52,8 +52,11 @@ class Table(NamedTuple):
 
 def first_median(u: np.ndarray) -> np.ndarray:
     """Median of the first 3 numbers in each row of (runs, times), (runs,); NaN where there is none."""
-    places = np.argsort(~np.isfinite(u), axis=1, kind="stable")[:, :FIRST]
-    x = np.sort(np.take_along_axis(u, places, 1), 1)  # NaN last
+    first = np.array(u[:, :FIRST])
+    late = np.flatnonzero(~np.isfinite(first).all(1))
+    places = np.argsort(~np.isfinite(u[late]), axis=1, kind="stable")[:, :FIRST]
+    first[late] = np.take_along_axis(u[late], places, 1)
+    x = np.sort(first, 1)  # NaN last
     count = np.isfinite(x).sum(1)
     low, high = (np.take_along_axis(x, np.maximum(i, 0)[:, None], 1)[:, 0] for i in ((count - 1) // 2, count // 2))
     return np.where(count > 0, np.where(count % 2 == 1, low, (low + np.where(count > 1, high, low)) / 2), np.nan)
@@ -74,6 +77,8 @@ def common_course(t: np.ndarray, se: np.ndarray) -> np.ndarray:
     for u_s, .97 for u_v), so that they would enter the curve as a regressor that explains its noise.
     """
     known = np.isfinite(se) & (se > 0)
+    if not known.any():
+        return np.zeros(se.shape)
     count = known.sum(-1, keepdims=True)
     log = np.log(np.where(known, se, 1.0))
     low = np.where(known, t, np.inf).min(-1, keepdims=True)
