@@ -31,7 +31,7 @@ from ._many import fit_together
 from ._prepare import widths
 from ._result import FleetFit
 
-CHUNK, IN_MEMORY = 1024, 4096  # runs at a time, with a folder and without one
+CHUNK, IN_MEMORY = 1024, 16384  # runs at a time, with a folder and without one
 TRIED = 32  # runs that are looked at to tell a request that no run can meet
 
 

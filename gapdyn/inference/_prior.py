@@ -55,8 +55,10 @@ class Seen(NamedTuple):
 def _noise_scale(se: np.ndarray, scale: Scale) -> np.ndarray:
     """Excess noise is what the stated errors leave over, so where they are stated it starts small beside them."""
     stated = np.isfinite(se).any(1)
-    middle = np.nanmedian(np.where(stated.reshape(-1, 1), se, 0.0), axis=1)
-    return np.where(stated, STATED * middle / scale.size, UNSTATED)
+    noise = np.full(len(se), UNSTATED)
+    if stated.any():
+        noise[stated] = STATED * np.nanmedian(se[stated], axis=1) / np.broadcast_to(scale.size, len(se))[stated]
+    return noise
 
 
 def default_prior(name: str, seen: Seen, curve: bool = False) -> dist.Distribution:

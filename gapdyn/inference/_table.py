@@ -37,9 +37,10 @@ class Table(NamedTuple):
         width = padded_length(max(int(counts.max()), length))
         real = np.arange(width) < counts[:, None]
         columns = {"real": real}
+        places = np.flatnonzero(real)
         for name in cls._fields[1:]:
             columns[name] = np.full(real.shape, np.nan)
-            columns[name][real] = np.concatenate([getattr(run, name) for run in runs])
+            columns[name].put(places, np.concatenate([getattr(run, name) for run in runs]))
         last = columns["t"][np.arange(len(runs)), counts - 1]
         columns["t"] = np.where(real, columns["t"], last[:, None])
         return cls(**columns)
