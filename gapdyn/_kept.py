@@ -13,11 +13,12 @@ import dataclasses
 import functools
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ._atomic import atomic_write
+from ._check import InputError
 from ._versions import versions
 
 TRACED_BY = ("jax", "jaxlib", "numpyro", "diffrax", "equinox", "lineax", "optimistix", "numpy")
@@ -75,13 +76,11 @@ def _exported(flat: Callable[..., Any], types: list[Any], file: Path) -> Any:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """All of it or nothing; nothing where one may not write."""
+    """Nothing where one may not write: it costs seconds, not results."""
     try:
         file.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-            part.write(content)
-        os.replace(part.name, file)
-    except OSError:
+        atomic_write(file, content, overwrite=True)
+    except (OSError, InputError):
         return
 
 

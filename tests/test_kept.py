@@ -153,17 +153,22 @@ def test_code_from_elsewhere_has_no_name():
         said(lambda x: x)
 
 
+def name_of(law):
+    model, obs, _ = prepare(gd.datasets.learning(), law)
+    return said((target(model, obs), jax.tree.structure(obs)))
+
+
 @pytest.mark.parametrize("home", ["laws", "curves"])
 def test_every_law_has_a_name_of_its_own(home):
-    run = gd.datasets.learning()
     makers = gd.laws.ALL_LAWS if home == "laws" else gd.curves.ALL_CURVES
-    names = set()
-    for make in makers.values():
-        model, obs, _ = prepare(
-            run, make(**({"times": [0, 10], "lr": [1, 0.1]} if make.__name__ == "lr_clock" else {}))
-        )
-        names.add(said((target(model, obs), jax.tree.structure(obs))))
-    assert len(names) == len(makers)
+    needed = {"lr_clock": {"times": [0, 10], "lr": [1, 0.1]}}
+    assert len({name_of(make(**needed.get(name, {}))) for name, make in makers.items()}) == len(makers)
+
+
+def test_a_forcing_is_part_of_the_name():
+    at = gd.forcings.Schedule([5.0, 10.0], [1.0, 1.0], 24.0)
+    forced = [gd.laws.relaxing_verifier(forcing=make(at)) for make in gd.forcings.ALL_FORCINGS.values()]
+    assert len({name_of(law) for law in (gd.laws.relaxing_verifier(), *forced)}) == len(forced) + 1
 
 
 def test_priors_of_another_kind_have_another_name():

@@ -12,7 +12,9 @@ TIER = {
     "data": 1, "measurement": 2, "logs": 3, "dynamics": 3, "inference": 4, "sweeps": 5, "fleets": 5, "criticism": 5,
     "decide": 6, "plots": 7, "cli": 8,
 }  # fmt: skip
-BELOW_ALL = {"_check", "_compile", "_finding", "_kept", "_progress", "_typing", "_random", "_versions", "_workers"}
+BELOW_ALL = {
+    "_atomic", "_check", "_compile", "_finding", "_kept", "_progress", "_typing", "_random", "_versions", "_workers",
+}  # fmt: skip
 # the library behind each tier; what is not named is free to all (NumPy, SciPy, the standard library)
 THIRD_PARTY = {
     "data": {"polars"},

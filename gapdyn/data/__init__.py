@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .._atomic import atomic_write as atomic_write
 from . import datasets as datasets
-from ._atomic import atomic_write as atomic_write
 from ._chunks import StoppedWriting as StoppedWriting
 from ._columns import CLOCKS as CLOCKS
 from ._columns import CONTRACT as CONTRACT

@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._atomic import atomic_write
 from .._check import InputError
 from .._finding import Finding
-from ._atomic import atomic_write
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .._atomic import atomic_write
 from .._check import InputError
-from ._atomic import atomic_write
 from ._columns import CLOCK, DEFAULT_UNIT, RUN, SERIES_NAMES, TIME_NAMES, UNIT
 from ._files import locate
 from ._fleet import Fleet

@@ -126,9 +126,10 @@ class LawSpec:
 
     @property
     def ours(self) -> bool:
-        """Whether all of its functions are gapdyn's own, or Python's."""
+        """Whether all of its code is gapdyn's own, or Python's."""
         functions = [self.build, self.outputs, self.coordinates.resolve]
         functions += [self.centring.affine] if self.centring else []
+        functions += [self.forcing.kind] if self.forcing else []
         return all(f.__module__.split(".")[0] in ("gapdyn", "builtins") for f in functions)
 
     def replace(self, **given: Any) -> LawSpec:

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from .._check import InputError
+from ._check import InputError
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, overwrite: bool = False) -> Path:
