@@ -58,8 +58,8 @@ def _write(fitted: Any, path: Path, overwrite: bool) -> None:
     """The tidy table, one row a run."""
     import io
 
+    from .._atomic import atomic_write
     from .._check import InputError
-    from ..data import atomic_write
 
     buffer, frame = io.BytesIO(), fitted.frame()
     if path.suffix.lower() == ".csv":

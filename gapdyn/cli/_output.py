@@ -110,7 +110,7 @@ def ready_file(path: str, overwrite: bool) -> None:
 
 def write_files(folder: Path, files: Mapping[str, Callable[[Path], object]], overwrite: bool) -> None:
     """Write files, each by a function of its path; all are made elsewhere before the first appears here."""
-    from ..data import atomic_write
+    from .._atomic import atomic_write
 
     with tempfile.TemporaryDirectory(prefix="gapdyn-") as other:
         for name, make in files.items():

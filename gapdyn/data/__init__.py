@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .._atomic import atomic_write as atomic_write
 from . import datasets as datasets
 from ._chunks import StoppedWriting as StoppedWriting
 from ._columns import CLOCKS as CLOCKS

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data import atomic_write
+from .._atomic import atomic_write
 from ..data._files import locate
 
 if TYPE_CHECKING:

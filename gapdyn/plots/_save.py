@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from gapdyn._atomic import atomic_write
 from gapdyn._check import InputError, did_you_mean
-from gapdyn.data import atomic_write
 
 # suffix -> metadata that would make every file differ
 FORMATS = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}

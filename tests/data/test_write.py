@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gapdyn._atomic import atomic_write
 from gapdyn._check import InputError
-from gapdyn.data import CLOCKS, UNITS, Fleet, Run, atomic_write, read_fleet, read_run, write_run
+from gapdyn.data import CLOCKS, UNITS, Fleet, Run, read_fleet, read_run, write_run
 from gapdyn.data._columns import SERIES, SERIES_NAMES, TIME_NAMES
 
 SUFFIXES = [".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".parquet"]
