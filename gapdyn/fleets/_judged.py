@@ -15,6 +15,7 @@ from ._prepare import Stack
 
 FOR_FIGURES = 512  # equally weighted draws behind quantiles
 LOOKED = ("u_s0", "u_s_inf", "offset_s", "offset_v")
+FIGURES = ("q05", "q50", "q95")  # of QUANTILES
 LAST = "last"  # u_s by the law at the last checkpoint
 
 
@@ -160,16 +161,28 @@ def _moments(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 def _quantiles(at: np.ndarray) -> dict[str, np.ndarray]:
     """Of equally weighted draws (runs, count) that are numbers; NaN where none is."""
-    ordered = at if _rises(at[:1]) and _rises(at) else np.sort(at, 1)  # draws are picked by rising rates
-    count = np.full(len(at), at.shape[1])
-    if not np.isfinite(ordered[:, [0, -1]]).all():  # what is no number comes last
-        ordered = np.sort(np.where(np.isfinite(at), at, np.inf), 1)
-        count = np.isfinite(ordered).sum(1)
+    places = [round(q * (at.shape[1] - 1)) for q in QUANTILES]
+    if np.isfinite(at).all():
+        if not _rises(at[:1]) or not _rises(at):  # draws are picked by rising rates
+            at = _parted(at, *places)
+        return {name: at[:, place] for name, place in zip(FIGURES, places, strict=True)}
+    ordered = np.sort(np.where(np.isfinite(at), at, np.inf), 1)  # what is no number comes last
+    count = np.isfinite(ordered).sum(1)
     found = {}
-    for name, q in zip(("q05", "q50", "q95"), QUANTILES, strict=True):
+    for name, q in zip(FIGURES, QUANTILES, strict=True):
         place = np.maximum(np.round(q * (count - 1)).astype(int), 0)
         found[name] = np.where(count > 0, ordered[np.arange(len(at)), place], np.nan)
     return found
+
+
+def _parted(x: np.ndarray, low: int, middle: int, high: int) -> np.ndarray:
+    """Rows in which the numbers at three places stand as in a sorted row: one after the other, which takes NumPy less
+    time than sorting; all at once takes it more.
+    """
+    x = np.partition(x, middle, 1)
+    x[:, :middle].partition(low, 1)
+    x[:, middle + 1 :].partition(high - middle - 1, 1)
+    return x
 
 
 def _rises(x: np.ndarray) -> bool:

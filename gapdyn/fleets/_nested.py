@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -36,33 +37,36 @@ def sample_nested(
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
     rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
-    bases = [Base.of(COARSE, np.random.default_rng(s)) for s in split(seed, 1 + SETS)]
-    fine = [Base.of(FINE, np.random.default_rng(split(seed, 2 + SETS)[-1]))]
-    for size, own_bases in ((COARSE, bases[:1]), (COARSE, bases[1:]), (FINE, fine)):
+    seeds = split(seed, 2 + SETS)
+    for size, own_seeds in ((COARSE, seeds[:1]), (COARSE, seeds[1:-1]), (FINE, seeds[-1:])):
         fast = compiled and size != FINE and len(rows) >= LEAST
+        bases = [Base.of(size, np.random.default_rng(s)) for s in own_seeds]
         length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
 
-        def begin(where: np.ndarray, rows: Any = rows, bases: Any = own_bases, size: Any = size,
+        def begin(where: np.ndarray, rows: Any = rows, bases: Any = bases, size: Any = size,
                   fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
             at = rows[where]
-            log_weight, sites = _joined([_of_block(shape, facts, at, base, size, fast) for base in bases])
+            points = functools.partial(_of_block, shape, facts, at, size, fast)
+            # blocks are few where there are more sets than one
+            log_weight, sites = _joined([*side.map(points, bases)] if len(bases) > 1 else [points(bases[0])])
             sites = {"b": sites["gap_inf"], **sites}
             drawn, bad = judged(stack, at, log_weight, sites, own[at], draws)
             return len(drawn.at), made(drawn) if len(drawn.at) else None, bad
 
         left = []
-        for where, (count, verified, bad) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
-            if count:
-                tell(count)
-                yield verified
-            left.append(rows[where][bad])
+        with ThreadPoolExecutor(len(bases)) as side:
+            for where, (count, verified, bad) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
+                if count:
+                    tell(count)
+                    yield verified
+                left.append(rows[where][bad])
         rows = np.concatenate(left)
         if not len(rows):
             return
 
 
 def _of_block(
-    shape: OneShape, facts: Facts, at: np.ndarray, base: Base, size: Size, fast: bool
+    shape: OneShape, facts: Facts, at: np.ndarray, size: Size, fast: bool, base: Base
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Log weights and all numbers of each point, (len(at), points), of some runs."""
     if not fast:
@@ -95,9 +99,7 @@ def _compiled(shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[An
 def _points(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[Any, dict[str, Any]]:
     """Log weights (runs, points) and all numbers of each point."""
     points = nested(xp, shape, facts, base, size)
-    end = facts.each(facts.t[:, -1])
-    last = points.u_s0 + points.fall * xp.expm1(-points.rate * end)
     sites = shape.completed(points._asdict())
     if shape.model.law.static == (1.0,):
         del sites["b"]  # it is gap_inf in this gauge
-    return points.log_weight, {**sites, "sigma": points.sigma, LAST: last}
+    return points.log_weight, {**sites, "sigma": points.sigma, LAST: points.last}

@@ -63,7 +63,8 @@ def stacks(
     for width, group in _alike(runs, length):
         at = np.asarray(group)
         table = Table.of([runs[i] for i in group], width)
-        still = _still(table)
+        scale = Scale.of(table)
+        still = _still(table, scale)
         for i in at[still]:
             declined[int(i)] = _why(runs[i], law, settings)
         at = at[~still]
@@ -72,7 +73,8 @@ def stacks(
         if one_by_one:
             made += _collected(runs, at, law, width, settings, declined)
         else:
-            made.append(_stack(runs, at, law, Table(*(x[~still] for x in table)), settings))
+            moving = (table, scale) if not still.any() else (Table(*(x[~still] for x in table)), scale.rows(~still))
+            made.append(_stack(runs, at, law, *moving, settings))
     return made, declined
 
 
@@ -95,10 +97,10 @@ def _alike(runs: Sequence[Run], length: int) -> Iterator[tuple[int, list[int]]]:
         yield width, members
 
 
-def _still(table: Table) -> np.ndarray:
+def _still(table: Table, scale: Scale) -> np.ndarray:
     """Runs without a measured series, or that do not move."""
-    level = np.nanmax(np.abs(np.concatenate([table.u_s, table.u_v, np.zeros_like(table.t[:, :1])], 1)), axis=1)
-    return ~(Scale.of(table).size > 1e-9 * level)
+    level = np.maximum(*(np.max(np.abs(u), axis=1, where=np.isfinite(u), initial=0.0) for u in (table.u_s, table.u_v)))
+    return ~(scale.size > 1e-9 * level)
 
 
 def _why(run: Run, law: LawSpec, settings: Mapping[str, Any]) -> str:
@@ -109,10 +111,11 @@ def _why(run: Run, law: LawSpec, settings: Mapping[str, Any]) -> str:
     raise AssertionError(run.name)
 
 
-def _stack(runs: Sequence[Run], at: np.ndarray, law: LawSpec, table: Table, settings: Mapping[str, Any]) -> Stack:
+def _stack(
+    runs: Sequence[Run], at: np.ndarray, law: LawSpec, table: Table, scale: Scale, settings: Mapping[str, Any]
+) -> Stack:
     """A stack of runs that differ in their numbers alone: those of all are made at once."""
     model, one, _ = prepare(runs[at[0]], law, **settings, length=table.real.shape[1])
-    scale = Scale.of(table)
 
     def priors(seen: Seen, scale: Any) -> dict[str, Held]:
         chosen = choose_priors(seen, model.law, model.noise_sites, settings["prior"], Scale(*scale))

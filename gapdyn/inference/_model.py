@@ -238,7 +238,9 @@ def prepare(
             "fit. Check that the columns are the measured uncertainties."
         )
     law = law.bind(run)
-    wandering = wanders(law.build({**law.example, **law.constants}))
+    fixed, constants = (in_standard_units(scale, values) for values in (law.fixed, law.constants))
+    example = law.build({**law.example, **constants})
+    wandering = wanders(example)
     if wandering and likelihood.noise != "gaussian":
         raise InputError(
             f"the {law.title} has process noise, which is filtered with Gaussian errors: noise={likelihood.noise!r} "
@@ -249,9 +251,7 @@ def prepare(
     centred = _can_centre(law, priors)
     arrays = {name: jnp.asarray(x[0]) for name, x in measured(table, scales).items()}
     held = {k: Held(v) for k, v in priors.items()}
-    fixed, constants = (in_standard_units(scale, values) for values in (law.fixed, law.constants))
     obs = Observations(**arrays, priors=held, fixed=fixed, constants=constants)
-    example = law.build({**law.example, **obs.constants})
     chosen = plan(example, route, np.asarray(obs.ts), 0.0, fine=FINE)
     stated = bool(np.isfinite([run.se_s, run.se_v]).any())
     structure = tuple((n, type(p).__name__) for n, p in sorted(priors.items()))

