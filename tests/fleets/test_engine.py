@@ -9,6 +9,7 @@ import numpyro.distributions as dist
 import pytest
 
 import gapdyn as gd
+from gapdyn._compile import quick_jit
 from gapdyn.fleets import _judged, _nested
 from gapdyn.fleets._engine import _to_fit, sample_fleet
 from gapdyn.fleets._marginal import General, WrittenOut, marginal
@@ -106,7 +107,7 @@ def test_density_written_out_is_the_models(law: gd.laws.LawSpec, excess: str):
         def one(x: jax.Array, e: jax.Array, obs: object):
             return of.both(list(x), list(e), obs)  # pyright: ignore[reportArgumentType]
 
-        return jax.jit(jax.vmap(jax.vmap(one, (0, 0, None))))(x, e, stack.obs)
+        return quick_jit()(jax.vmap(jax.vmap(one, (0, 0, None))))(x, e, stack.obs)
 
     (fast, sites), (slow, others) = both(density), both(general)
     size = 1 + np.abs(np.asarray(slow))
@@ -139,9 +140,10 @@ def test_points_to_fit_stand_a_weight_beyond_all_others():
 
 @pytest.mark.parametrize(
     "law",
-    [gd.laws.shared_rate(), gd.laws.power_potential(), gd.laws.relaxing_verifier()],
+    [gd.laws.shared_rate(), pytest.param(gd.laws.power_potential(), marks=pytest.mark.slow),
+     gd.laws.relaxing_verifier()],
     ids=["shared_rate", "power", "relaxing"],
-)
+)  # fmt: skip
 def test_posteriors_are_those_of_single_runs(law: gd.laws.LawSpec):
     """Means and sds of 6 runs, 5 parameters each: 5 errors of either make 1e-4 of false alarms in all."""
     fleet = runs(24, seed=3)

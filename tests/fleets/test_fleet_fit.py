@@ -42,8 +42,8 @@ def test_one_run_is_fitted_as_ever(learning_fit):
 
 def test_a_row_of_a_run_fitted_alone_is_its_fit():
     """NUTS is no engine of fleets, so that each run is fitted by itself."""
-    fleet = gd.fit(FEW, gd.laws.shared_rate(), key=1, engine=NUTS, draws=500)
     run = FEW["short"]
+    fleet = gd.fit(gd.Fleet([FEW.runs[0], run]), gd.laws.shared_rate(), key=1, engine=NUTS, draws=500)
     request = Request(gd.laws.shared_rate(), np.random.SeedSequence(1), None, 500)
     alone = gd.fit(run, gd.laws.shared_rate(), key=request.seed_of(run), engine=NUTS)
     i = fleet.names.index("short")

@@ -11,6 +11,7 @@ import pytest
 from test_engine import runs
 
 import gapdyn as gd
+from gapdyn._compile import quick_jit
 from gapdyn.fleets._block import Base, first
 from gapdyn.fleets._marginal import marginal
 from gapdyn.fleets._prepare import stacks
@@ -40,15 +41,18 @@ def test_a_line_is_a_density_and_its_quantiles_are_of_it():
     np.testing.assert_array_equal(line.between(jnp.asarray([-1.1, 5.1]), at[:, None])[0], 0.0)
 
 
-@pytest.mark.parametrize(("law", "excess"), [("relaxing_verifier", "separate"), ("chasing_solver", "shared")])
+@pytest.mark.parametrize(
+    ("law", "excess"),
+    [pytest.param("relaxing_verifier", "separate", marks=pytest.mark.slow), ("chasing_solver", "shared")],
+)
 def test_evidence_is_that_of_other_proposals(law: str, excess: str):
     """The mean weight is the evidence whatever proposed the points: the ridge's own density is what it says."""
     density, obs = some_runs(12, excess, getattr(gd.laws, law)())
     assert density.along is not None
     tries = 1.2 * base(64, density.size, 0, np.random.SeedSequence(0))[0]
     early, late, many = (Base.of(density, n, np.random.SeedSequence(n)) for n in (1024, 8192, 4096))
-    found = jax.jit(lambda o: jax.vmap(lambda o: along_ridge(density, o, tries, many))(o))(obs)
-    other = jax.jit(lambda o: jax.vmap(lambda o: first(density, o, tries, early, late))(o))(obs)
+    found = quick_jit()(lambda o: jax.vmap(lambda o: along_ridge(density, o, tries, many))(o))(obs)
+    other = quick_jit()(lambda o: jax.vmap(lambda o: first(density, o, tries, early, late))(o))(obs)
     (weight, k), (rough, rough_k) = (weigh_all(np.asarray(sample.log_weight))[:2] for sample in (found, other))
     sure = np.flatnonzero(np.maximum(k, rough_k) < 0.6)
     assert len(sure) >= 3

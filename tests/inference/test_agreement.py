@@ -34,6 +34,12 @@ def reference(law: str) -> gd.Fit:
     return gd.fit(run_of(law), law_of(law), key=0, engine=engine)
 
 
+@functools.cache
+def nuts_of_a_real_run() -> gd.Fit:
+    engine = gd.engines.NUTS(target_acceptance=0.95)
+    return gd.fit(gd.datasets.inner_learning(), gd.laws.shared_rate(), key=0, engine=engine)
+
+
 def disagreements(fit: gd.Fit, other: gd.Fit) -> dict[str, str]:
     """Means beyond 5 Monte Carlo standard errors, sds beyond 10% (of heavy tails: beyond 5 of their own errors)."""
     found = {}
@@ -66,10 +72,8 @@ def test_every_engine_has_the_posterior_of_long_nuts_or_declines(law, engine):
 @pytest.mark.parametrize("engine", FAST)
 def test_fast_engines_have_the_posterior_of_nuts(engine):
     """The usual set's share: the paper's law on a real run, where weighted draws must not decline."""
-    run = gd.datasets.inner_learning()
-    nuts = gd.fit(run, gd.laws.shared_rate(), key=0, engine=gd.engines.NUTS(target_acceptance=0.95))
-    fit = gd.fit(run, gd.laws.shared_rate(), key=1, engine=engine)
+    fit = gd.fit(gd.datasets.inner_learning(), gd.laws.shared_rate(), key=1, engine=engine)
     declined = {f.code for f in fit.findings if f.level != "info"} & DECLINED
     assert bool(declined) == (engine in ("laplace", "svi"))  # the noise parameters are far from Gaussian
     if not declined:
-        assert not disagreements(fit, nuts)
+        assert not disagreements(fit, nuts_of_a_real_run())
