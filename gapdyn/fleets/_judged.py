@@ -11,11 +11,11 @@ from ..inference._diagnostics import ENOUGH, QUANTILES
 from ..inference._sites import SITES
 from ..inference.engines._exploring import COVERED
 from ..inference.engines._pareto import weigh_all
+from ._each import FIGURES
 from ._prepare import Stack
 
 FOR_FIGURES = 512  # equally weighted draws behind quantiles
 LOOKED = ("u_s0", "u_s_inf", "offset_s", "offset_v")
-FIGURES = ("q05", "q50", "q95")  # of QUANTILES
 LAST = "last"  # u_s by the law at the last checkpoint
 
 
@@ -165,11 +165,11 @@ def _quantiles(at: np.ndarray) -> dict[str, np.ndarray]:
     if np.isfinite(at).all():
         if not _rises(at[:1]) or not _rises(at):  # draws are picked by rising rates
             at = _parted(at, *places)
-        return {name: at[:, place] for name, place in zip(FIGURES, places, strict=True)}
+        return {name: at[:, place] for name, place in zip(FIGURES[-3:], places, strict=True)}
     ordered = np.sort(np.where(np.isfinite(at), at, np.inf), 1)  # what is no number comes last
     count = np.isfinite(ordered).sum(1)
     found = {}
-    for name, q in zip(FIGURES, QUANTILES, strict=True):
+    for name, q in zip(FIGURES[-3:], QUANTILES, strict=True):
         place = np.maximum(np.round(q * (count - 1)).astype(int), 0)
         found[name] = np.where(count > 0, ordered[np.arange(len(at)), place], np.nan)
     return found

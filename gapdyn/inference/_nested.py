@@ -10,6 +10,7 @@ effective draws of the weights say how it went, as they do of any importance sam
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -290,7 +291,7 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
     x = first
     for more in near[1:]:
-        x = xp.take_along_axis(xp.concatenate([x, more], 1), _rising(xp, x, more), 1)
+        (x,) = _rising(xp, (x,), (more,))
     grid = _looked_at(xp, shape, facts, x, noise, size.looks)
     x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, REFINED)
     return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
@@ -305,21 +306,21 @@ def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
 
 def _merged(xp: Any, many: Grid, few: Grid) -> Grid:
     """Two grids as one."""
-    which = _rising(xp, many.x, few.x)
-    return Grid(*(xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)))
+    return Grid(*_rising(xp, many, few))
 
 
-def _rising(xp: Any, many: Any, few: Any) -> Any:
-    """Places in both together, (runs, m + n), that put two rising rows in order: XLA's sorting takes several times as
-    long as counting.
+def _rising(xp: Any, many: Sequence[Any], few: Sequence[Any]) -> list[Any]:
+    """Arrays (runs, m) and (runs, n) as (runs, m + n), in the order of the first of them, both of which rise: by
+    counting, for XLA's sorting takes several times as long.
     """
-    before, count = many.shape[1], few.shape[1]
-    # where those of the few come to stand, and how many of them stand at each place or before it
-    at = np.arange(count) + _below(xp, many, few)
-    place = np.arange(before + count)
-    up_to = _below(xp, at, xp.broadcast_to(place + 1, (len(at), before + count)))
-    from_few = up_to > _below(xp, at, xp.broadcast_to(place, (len(at), before + count)))
-    return xp.where(from_few, before + up_to - 1, place - up_to)
+    before, count = many[0].shape[1], few[0].shape[1]
+    # where those of the few come to stand, and how many of them stand before each place, and at it or before
+    at = np.arange(count) + _below(xp, many[0], few[0])
+    place = np.arange(before + count + 1)
+    ahead = _below(xp, at, xp.broadcast_to(place, (len(at), len(place))))
+    up_to = ahead[:, 1:]
+    which = xp.where(up_to > ahead[:, :-1], before + up_to - 1, place[:-1] - up_to)
+    return [xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)]
 
 
 def _below(xp: Any, x: Any, y: Any) -> Any:

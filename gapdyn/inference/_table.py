@@ -38,7 +38,7 @@ class Table(NamedTuple):
         real = np.arange(width) < counts[:, None]
         columns = {"real": real}
         places = np.flatnonzero(real)
-        # of many runs looking takes longer than what is known: most logs state no errors
+        # most logs state no errors: columns of nothing are not gathered run by run
         stated = {name for run in runs for name in run.stated}
         for name in cls._fields[1:]:
             columns[name] = np.full(real.shape, np.nan)
