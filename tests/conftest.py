@@ -26,9 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # compiled programs are shared between test processes: the suite compiles each of them once
     folder = os.environ.setdefault("GAPDYN_CACHE", str(config.rootpath / ".pytest_cache" / "xla"))
     if folder != "off":
-        jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        options = {"compilation_cache_dir": folder, "persistent_cache_min_compile_time_secs": 0.1,
+                   "persistent_cache_min_entry_size_bytes": -1}  # fmt: skip
+        for name, value in options.items():
+            jax.config.update(f"jax_{name}", value)
+            os.environ.setdefault(f"JAX_{name.upper()}", str(value))  # notebooks, README's code, commands
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

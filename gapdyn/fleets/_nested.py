@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,12 +18,14 @@ from ._devices import devices, spread
 from ._judged import LAST, Drawn, judged
 from ._prepare import Stack
 
-COARSE, FINE = Size(176, 4, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
-SETS = 2  # of coarse points, before the fine ones
+COARSE, FINE = Size(88, 8, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
+SIZES = (COARSE, COARSE, FINE)  # of the points that are taken until those of a run suffice, the coarse ones together
 BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time
-LEAST = 8  # runs of these from which a whole block's worth of points is not wasted
+LEAST = 8  # runs of one set from which a whole block's worth of points is not wasted
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
+
+Found = tuple[np.ndarray, dict[str, np.ndarray]]  # of a block of runs: see `_of_block`
 
 
 def sample_nested(
@@ -37,49 +38,52 @@ def sample_nested(
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
     rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
-    seeds = split(seed, 2 + SETS)
-    for size, own_seeds in ((COARSE, seeds[:1]), (COARSE, seeds[1:-1]), (FINE, seeds[-1:])):
+    before: Found | None = None  # of the coarse points that did not suffice, to which others are added
+    for size, own_seed in zip(SIZES, split(seed, len(SIZES)), strict=True):
         fast = compiled and size != FINE and len(rows) >= LEAST
-        bases = [Base.of(size, np.random.default_rng(s)) for s in own_seeds]
+        base = Base.of(size, np.random.default_rng(own_seed))
         length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
 
-        def begin(where: np.ndarray, rows: Any = rows, bases: Any = bases, size: Any = size,
-                  fast: Any = fast) -> tuple[int, Any, np.ndarray]:  # fmt: skip
+        def begin(where: np.ndarray, rows: Any = rows, base: Any = base, size: Any = size, fast: Any = fast,
+                  before: Any = before) -> tuple[int, Any, np.ndarray, Found]:  # fmt: skip
             at = rows[where]
-            points = functools.partial(_of_block, shape, facts, at, size, fast)
-            # blocks are few where there are more sets than one
-            log_weight, sites = _joined([*side.map(points, bases)] if len(bases) > 1 else [points(bases[0])])
-            sites = {"b": sites["gap_inf"], **sites}
-            drawn, bad = judged(stack, at, log_weight, sites, own[at], draws)
-            return len(drawn.at), made(drawn) if len(drawn.at) else None, bad
+            found = _of_block(shape, facts, at, base, size, fast)
+            if before is not None and size == COARSE:
+                found = _joined(_of_rows(before, where), found)
+            log_weight, sites = found
+            drawn, bad = judged(stack, at, log_weight, {"b": sites["gap_inf"], **sites}, own[at], draws)
+            return len(drawn.at), made(drawn) if len(drawn.at) else None, bad, _of_rows(found, bad)
 
-        left = []
-        with ThreadPoolExecutor(len(bases)) as side:
-            for where, (count, verified, bad) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
-                if count:
-                    tell(count)
-                    yield verified
-                left.append(rows[where][bad])
-        rows = np.concatenate(left)
+        left, seen = [], []
+        for where, (count, verified, bad, found) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
+            if count:
+                tell(count)
+                yield verified
+            left.append(rows[where][bad])
+            seen.append(found)
+        rows, before = np.concatenate(left), jax.tree.map(lambda *x: np.concatenate(x), *seen)
         if not len(rows):
             return
 
 
-def _of_block(
-    shape: OneShape, facts: Facts, at: np.ndarray, size: Size, fast: bool, base: Base
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _of_block(shape: OneShape, facts: Facts, at: np.ndarray, base: Base, size: Size, fast: bool) -> Found:
     """Log weights and all numbers of each point, (len(at), points), of some runs."""
-    if not fast:
+    if fast:  # repeated to a full block: one compiled program does for all
+        found = _compiled(shape, facts.rows(np.resize(at, BLOCK * devices())), base, size)
+    else:
         with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
-            return _points(np, shape, facts.rows(at), base, size)
-    # repeated to a full block: one compiled program does for all
-    found = _compiled(shape, facts.rows(np.resize(at, BLOCK * devices())), base, size)
-    return jax.tree.map(lambda x: np.asarray(x)[: len(at)], found)
+            found = _points(np, shape, facts.rows(at), base, size)
+    return jax.tree.map(lambda x: np.asarray(x)[: len(at)].reshape(len(at), -1), found)
 
 
-def _joined(sets: Sequence[Any]) -> Any:
-    """Several sets of points of the same runs as one."""
-    return sets[0] if len(sets) == 1 else jax.tree.map(lambda *x: np.concatenate(x, 1), *sets)
+def _of_rows(found: Found, which: np.ndarray) -> Found:
+    """Points of some of the runs."""
+    return jax.tree.map(lambda x: x[which], found)
+
+
+def _joined(first: Found, second: Found) -> Found:
+    """Two sets of points of the same runs as one."""
+    return jax.tree.map(lambda *x: np.concatenate(x, 1), first, second)
 
 
 def in_threads(
@@ -97,7 +101,7 @@ def _compiled(shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[An
 
 
 def _points(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[Any, dict[str, Any]]:
-    """Log weights (runs, points) and all numbers of each point."""
+    """Log weights (runs, pairs, rates) and all numbers of each point."""
     points = nested(xp, shape, facts, base, size)
     sites = shape.completed(points._asdict())
     if shape.model.law.static == (1.0,):

@@ -21,7 +21,7 @@ from ..inference._held import Held
 from ..inference._likelihood import Likelihood
 from ..inference._model import Model, Observations, in_standard_units, measured, prepare
 from ..inference._padding import LEAST, padded_length
-from ..inference._prior import Seen, choose_priors
+from ..inference._prior import Seen, default_prior, standardised
 from ..inference._scale import Scale
 from ..inference._table import Table
 
@@ -116,22 +116,33 @@ def _stack(
 ) -> Stack:
     """A stack of runs that differ in their numbers alone: those of all are made at once."""
     model, one, _ = prepare(runs[at[0]], law, **settings, length=table.real.shape[1])
-
-    def priors(seen: Seen, scale: Any) -> dict[str, Held]:
-        chosen = choose_priors(seen, model.law, model.noise_sites, settings["prior"], Scale(*scale))
-        return {name: Held(x) for name, x in chosen.items()}
-
     numbers = {
         "fixed": in_standard_units(scale, model.law.fixed),
         "constants": in_standard_units(scale, model.law.constants),
     }
     spread = jax.tree.map(lambda x: np.broadcast_to(x, at.shape), numbers)
     obs = Observations(
-        **measured(table, scale), priors=jax.vmap(priors)(Seen.of(table, scale), astuple(scale)), fixed=spread["fixed"],
-        constants=spread["constants"],
+        **measured(table, scale), priors=_priors(one, model, Seen.of(table, scale), scale, settings["prior"]),
+        fixed=spread["fixed"], constants=spread["constants"],
     )  # fmt: skip
     assert jax.tree.structure(obs) == jax.tree.structure(one)
     return Stack(at, model, jax.tree.map(np.asarray, obs), scale)
+
+
+def _priors(
+    one: Observations, model: Model, seen: Seen, scale: Scale, prior: Mapping[str, Any] | None
+) -> dict[str, Held]:
+    """What `choose_priors` chooses of each run, with the runs along a first axis; `one` has those of one."""
+    given, curve, made = {**model.law.priors, **(prior or {})}, model.law.home == "curves", {}
+    for name, held in one.priors.items():
+        if name in given:
+            made[name] = jax.vmap(lambda own, n=name: Held(standardised(n, given[n], Scale(*own))))(astuple(scale))
+        else:
+            leaves, form = jax.tree.flatten(held)
+            many = jax.tree.leaves(Held(default_prior(name, seen, curve)))
+            shapes = [(*scale.size.shape, *np.shape(x)) for x in leaves]
+            made[name] = form.unflatten(np.broadcast_to(x, shape) for x, shape in zip(many, shapes, strict=True))
+    return made
 
 
 def _collected(

@@ -10,7 +10,6 @@ effective draws of the weights say how it went, as they do of any importance sam
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +17,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from ._likelihood import FLOOR
-from ._one_shape import TINY, Facts, OneShape, Sums, repeated, tiled
+from ._one_shape import TINY, Facts, OneShape, Sums
+from ._quick import quick_log
 
 REACH = 4.5  # of the first scan, in sds of the prior of log rate
 SCANNED, ZOOMED = 32, 10  # rates of the first scan, and each time about its peak
@@ -52,9 +52,9 @@ class Size(NamedTuple):
 
 class Base(NamedTuple):
     """Low-discrepancy numbers that all runs share: rate (rates,) in (0, 1); ratio and part in (0, 1), z standard normal
-    and t of the half of Student's t with 2 degrees of freedom, alike, (points,), for the ratio, the choice of a density
-    and the noise; e (3, points), standard normal: each other point mirrors the one before it, and all together have
-    covariance 1.
+    and t of the half of Student's t with 2 degrees of freedom, alike, (pairs, 1, rates), for the ratio, the choice of a
+    density and the noise; e (3, pairs, 1, rates), standard normal: each other pair of a rate mirrors the one before it,
+    and all together have covariance 1.
     """
 
     rate: np.ndarray
@@ -73,17 +73,20 @@ class Base(NamedTuple):
             root = (1 + root) ** (1 / 7)  # of x^7 = x + 1
         places = np.arange(1, size.rates * size.pairs + 1)[:, None] * root ** -np.arange(1.0, 7.0)
         u = np.clip((places + random.uniform(size=6)) % 1.0, 1e-12, 1 - 1e-12)
+        u = np.ascontiguousarray(u.reshape(size.rates, size.pairs, 6).T)
         rate = (np.arange(size.rates) + random.uniform()) / size.rates
         # no weight depends on e, so that what it has by chance all runs of a fleet would have in their levels
-        e = ndtri(u[:, 3:]).T
+        e = ndtri(u[3:])
         e[:, 1::2] = -e[:, :-1:2]
-        e = np.linalg.solve(np.linalg.cholesky(e @ e.T / e.shape[1]), e)
-        return cls(rate, u[:, 0], u[:, 1], ndtri(u[:, 2]), _half_t_at(u[:, 2]), e)
+        flat = e.reshape(3, -1)
+        e = np.linalg.solve(np.linalg.cholesky(flat @ flat.T / flat.shape[1]), flat).reshape(e.shape)
+        ratio, part, z, t = (x[:, None] for x in (u[0], u[1], ndtri(u[2]), _half_t_at(u[2])))
+        return cls(rate, ratio, part, z, t, e[:, :, None])
 
 
 class Points(NamedTuple):
-    """Weighted points of runs, (runs, points): log weights, and the log of what is left of the likelihood where the
-    levels are integrated out; the numbers of each point, and u_s by the law at the last checkpoint.
+    """Weighted points of runs, (runs, pairs, rates): log weights, and the log of what is left of the likelihood where
+    the levels are integrated out; the numbers of each point, and u_s by the law at the last checkpoint.
     """
 
     log_weight: Any
@@ -103,6 +106,10 @@ class Grid(NamedTuple):
     x: Any
     log_mass: Any
 
+    def part(self, start: int, end: int) -> Grid:
+        """Some of them."""
+        return Grid(self.x[:, start:end], self.log_mass[:, start:end])
+
 
 def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Points:
     """Weighted points of the posteriors of all runs."""
@@ -111,16 +118,17 @@ def nested(xp: Any, shape: OneShape, facts: Facts, base: Base, size: Size) -> Po
     sums = shape.sums(xp, facts, x)
     about = _about(xp, facts, sums, noise)
     fallen = xp.expm1(-xp.exp(x) * facts.each(facts.t[:, -1]))
-    rate, log_rate, each, fallen = (repeated(xp, v, size.pairs) for v in (xp.exp(x), x, log_x, fallen))
-    sums, about = jax.tree.map(lambda v: repeated(xp, v, size.pairs), (sums, about))
+    # pairs along an axis before the runs: what is known of a rate holds for all of them
     rho, sigma, density = _pairs(xp, shape, facts, about, noise, base)
     left, square, u_s0, u_v0, fall = shape.given_rest(xp, facts, sums, rho, sigma**2 + FLOOR, base.e)
-    prior, over = shape.prior(xp, facts, log_rate, sigma)
+    prior, over = shape.prior(xp, facts, x, sigma)
     over = over * density
-    log_weight = left + prior - each - 0.5 * xp.log(over * over * square)
+    log_weight = left + prior - log_x - 0.5 * quick_log(xp, over * over * square)
     log_weight = xp.where(xp.isfinite(log_weight), log_weight, -math.inf)
-    log_mass, last = left - 0.5 * xp.log(square), u_s0 + fall * fallen
-    return Points(log_weight, log_mass, rate, rho, sigma, u_s0, u_v0, fall, last)
+    log_mass, last = left - 0.5 * quick_log(xp, square), u_s0 + fall * fallen
+    rate = xp.broadcast_to(xp.exp(x), rho.shape)
+    made = (log_weight, log_mass, rate, rho, sigma, u_s0, u_v0, fall, last)
+    return Points(*(xp.swapaxes(v, 0, 1) for v in made))
 
 
 class About(NamedTuple):
@@ -205,7 +213,9 @@ def _inside(xp: Any, facts: Facts, rho: Any) -> Any:
 
 
 def _pairs(xp: Any, shape: OneShape, facts: Facts, about: About, noise: Any, base: Base) -> tuple[Any, Any, Any]:
-    """rho and sigma of each point, and the density of both that proposed them, inf where there is no point."""
+    """rho and sigma of each point, (pairs, runs, rates), and the density of both that proposed them, inf where there is
+    no point.
+    """
     wild, wide = base.part < WILD, base.part < WILD + about.wide
     spread = facts.each(facts.high - facts.low)
     anywhere = _inside(xp, facts, facts.each(facts.low) + spread * base.ratio)
@@ -252,25 +262,24 @@ def _half_t(xp: Any, square: Any, reach: Any) -> Any:
     return 2 * reach / (x * xp.sqrt(x))
 
 
-def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, noise: Any, looks: int) -> Grid:
-    """Rates (runs, n), with the log of what is left of the posterior when all else is integrated out, nearly."""
-    sums = shape.sums(xp, facts, x)
+def _looked_at(xp: Any, shape: OneShape, facts: Facts, x: Any, sums: Sums, noise: Any, looks: int) -> Grid:
+    """Rates (runs, n), in any order, with the log of what is left of the posterior when all else is integrated out,
+    nearly.
+    """
     about = _about(xp, facts, sums, noise)
-    # looks along an axis before the rates: sums over the last of three axes are slow
-    sums, about = jax.tree.map(lambda v: tiled(xp, v, looks), (sums, about))
-    rho = _ratio(xp, facts, about, np.repeat((np.arange(looks) + 0.5) / looks, x.shape[1]))
+    # looks along an axis before the runs, (looks, runs, n): sums over the last of three axes are slow
+    rho = _ratio(xp, facts, about, ((np.arange(looks) + 0.5) / looks)[:, None, None])
     misfit = _misfit(xp, shape, facts, about, rho, noise)
     variance = xp.maximum(misfit / xp.maximum(facts.each(facts.measured) - 4, 1.0), 1.15 * FLOOR)
     left, square = shape.given_rest(xp, facts, sums, rho, variance)
-    prior, over = shape.prior(xp, facts, tiled(xp, x, looks), xp.sqrt(variance))
+    prior, over = shape.prior(xp, facts, x, xp.sqrt(variance))
     over = over * _ratio_density(xp, about, rho)
-    log_mass = left + prior - 0.5 * xp.log(over * over * square / variance)
-    apart = (len(x), looks, x.shape[1])
-    log_mass = xp.where(xp.isfinite(log_mass), log_mass, -math.inf).reshape(apart)
-    top = xp.max(log_mass, 1)
+    log_mass = left + prior - 0.5 * quick_log(xp, over * over * square / variance)
+    log_mass = xp.where(xp.isfinite(log_mass), log_mass, -math.inf)
+    top = xp.max(log_mass, 0)
     top = xp.where(xp.isfinite(top), top, 0.0)
-    mean = xp.mean(xp.exp(log_mass - top[:, None]), 1)
-    return Grid(x, xp.log(xp.maximum(mean, TINY)) + top)
+    mean = xp.mean(xp.exp(log_mass - top), 0)
+    return Grid(x, quick_log(xp, xp.maximum(mean, TINY)) + top)
 
 
 def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, Any]:
@@ -279,48 +288,45 @@ def _scanned(xp: Any, shape: OneShape, facts: Facts, size: Size) -> tuple[Grid, 
     first = middle + REACH * sd * np.linspace(-1, 1, SCANNED)
     reach = 2 * REACH * sd / (SCANNED - 1)
     # where the misfit is least; only then, with one noise for all of them, what else rates are worth
-    x, misfit, near = first, _least_misfit(xp, shape, facts, first), []
+    parts = [(first, shape.sums(xp, facts, first))]
+    x, misfit = first, _least_misfit(xp, facts, parts[0][1])
     for _ in range(ZOOMS):
         peak, width = _peak(xp, facts, x, misfit)
         reach = xp.clip(ABOUT * width, reach / LEAST, reach)
-        near.append(peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1))
-        x = xp.concatenate([x, near[-1]], 1)
-        misfit = xp.concatenate([misfit, _least_misfit(xp, shape, facts, near[-1])], 1)
+        near = peak + reach * ((np.arange(ZOOMED) + 0.5) / ZOOMED * 2 - 1)
+        parts.append((near, shape.sums(xp, facts, near)))
+        x = xp.concatenate([x, near], 1)
+        misfit = xp.concatenate([misfit, _least_misfit(xp, facts, parts[-1][1])], 1)
         reach = 2 * reach / ZOOMED
     freedom = xp.maximum(facts.each(facts.measured) - 4, 1.0)
     noise = xp.maximum(xp.min(misfit, 1, keepdims=True) / freedom, FLOOR)
-    x = first
-    for more in near[1:]:
-        (x,) = _rising(xp, (x,), (more,))
-    grid = _looked_at(xp, shape, facts, x, noise, size.looks)
+    del parts[1]  # between the wide one and those that are close together it adds nothing
+    x, sums = jax.tree.map(lambda *v: xp.concatenate(v, 1), *parts)
+    looked = _looked_at(xp, shape, facts, x, sums, noise, size.looks)
+    grid = looked.part(0, SCANNED)
+    for start in range(SCANNED, x.shape[1], ZOOMED):
+        grid = _merged(xp, grid, looked.part(start, start + ZOOMED))
     x, _ = _drawn(xp, grid, (np.arange(size.spread) + 0.5) / size.spread, REFINED)
-    return _merged(xp, grid, _looked_at(xp, shape, facts, x, noise, size.looks)), noise
+    return _merged(xp, grid, _looked_at(xp, shape, facts, x, shape.sums(xp, facts, x), noise, size.looks)), noise
 
 
-def _least_misfit(xp: Any, shape: OneShape, facts: Facts, x: Any) -> Any:
-    """The least sum of squared residuals at log rates (runs, n), whatever the priors say."""
-    about = _about(xp, facts, shape.sums(xp, facts, x), FLOOR)
+def _least_misfit(xp: Any, facts: Facts, sums: Sums) -> Any:
+    """The least sum of squared residuals at some rates (runs, n), whatever the priors say."""
+    about = _about(xp, facts, sums, FLOOR)
     shared, square = about.sy + about.rho * about.vy, about.ss + about.rho**2 * about.vv
     return xp.maximum(facts.apart - shared**2 / square, 0.0)
 
 
 def _merged(xp: Any, many: Grid, few: Grid) -> Grid:
-    """Two grids as one."""
-    return Grid(*_rising(xp, many, few))
-
-
-def _rising(xp: Any, many: Sequence[Any], few: Sequence[Any]) -> list[Any]:
-    """Arrays (runs, m) and (runs, n) as (runs, m + n), in the order of the first of them, both of which rise: by
-    counting, for XLA's sorting takes several times as long.
-    """
-    before, count = many[0].shape[1], few[0].shape[1]
+    """Two grids as one: by counting, for XLA's sorting takes several times as long."""
+    before, count = many.x.shape[1], few.x.shape[1]
     # where those of the few come to stand, and how many of them stand before each place, and at it or before
-    at = np.arange(count) + _below(xp, many[0], few[0])
+    at = np.arange(count) + _below(xp, many.x, few.x)
     place = np.arange(before + count + 1)
     ahead = _below(xp, at, xp.broadcast_to(place, (len(at), len(place))))
     up_to = ahead[:, 1:]
     which = xp.where(up_to > ahead[:, :-1], before + up_to - 1, place[:-1] - up_to)
-    return [xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)]
+    return Grid(*(xp.take_along_axis(xp.concatenate(pair, 1), which, 1) for pair in zip(many, few, strict=True)))
 
 
 def _below(xp: Any, x: Any, y: Any) -> Any:
@@ -383,4 +389,4 @@ def _drawn(xp: Any, grid: Grid, u: Any, shares: tuple[tuple[float, float], ...])
     )
     part = xp.clip((u - start) / own, 0.0, 1.0)
     place = part * (a + b) / (a + xp.sqrt(a * a + (b * b - a * a) * part))
-    return low + width * place, xp.log(a + (b - a) * place)
+    return low + width * place, quick_log(xp, a + (b - a) * place)

@@ -14,16 +14,15 @@ import math
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
 from ._model import Model, Observations
+from ._quick import quick_exp, quick_log
 from ._shared_rate import LEVELS, SharedRate, known, scaled
 
 NOISE = (dist.HalfCauchy, dist.HalfNormal)
 TINY = 1e-300
-SHIFT = 1.5 * 2**52  # plus a whole number: that number in the last bits
 ABREAST = 4  # checkpoints that are added to the sums at a time, which divides all lengths that runs are padded to
 
 
@@ -194,36 +193,10 @@ class OneShape(SharedRate):
         b2 = by * level - w * (sums.sy + rho * sums.vy) - l20 * b0 - l21 * b1
         square = b0 * b0 * i0 + b1 * b1 * i1 + b2 * b2 * i2 - (k * level**2 + w * facts.each(facts.square.sum(1)))
         norm = -0.5 * math.log(2 * math.pi) * facts.measured - xp.log(facts.sd).sum(1)
-        left = 0.5 * (square - (n_s + n_v) * xp.log(variance)) + facts.each(norm), d0 * d1 * d2 / (c * c)
+        left = 0.5 * (square - (n_s + n_v) * quick_log(xp, variance)) + facts.each(norm), d0 * d1 * d2 / (c * c)
         if e is None:
             return left
         fall = b2 * i2 + e[0] * xp.sqrt(i2)
         u_v0 = b1 * i1 + e[1] * xp.sqrt(i1) - l21 * fall
         u_s0 = b0 * i0 + e[2] * xp.sqrt(i0) - l10 * u_v0 - l20 * fall
         return *left, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
-
-
-def quick_exp(x: Any) -> Any:
-    """exp(x) for x <= 0 in `jax.numpy`, to 1e-11 of it: on a CPU in a third of the time that XLA's own takes."""
-    if x.dtype != jnp.float64:
-        return jnp.exp(x)
-    # as exp(r) 2^n; n comes to stand in the last bits of a sum with `SHIFT`, and is taken off the divisor's exponent
-    x = jnp.maximum(x, -700.0)
-    n = jax.lax.round(x * (1 / math.log(2)), jax.lax.RoundingMethod.TO_NEAREST_EVEN)
-    r = x - n * math.log(2)
-    square = r * r
-    even, odd = 1 + square * (3 / 28 + square / 1680), r * (0.5 + square / 84)
-    # Pade's, and the division last: what has none XLA takes for cheap, and computes anew for each sum
-    bits = jax.lax.bitcast_convert_type(even - odd, jnp.int64)
-    bits = bits - (jax.lax.bitcast_convert_type(n + SHIFT, jnp.int64) << 52)
-    return (even + odd) / jax.lax.bitcast_convert_type(bits, jnp.float64)
-
-
-def repeated(xp: Any, x: Any, count: int) -> Any:
-    """Numbers (runs, n) `count` times in a row each, (runs, n * count): XLA's own `repeat` looks each of them up."""
-    return xp.broadcast_to(x[:, :, None], (*x.shape, count)).reshape(len(x), -1)
-
-
-def tiled(xp: Any, x: Any, count: int) -> Any:
-    """Numbers (runs, n) all of them `count` times, (runs, count * n)."""
-    return xp.broadcast_to(x[:, None, :], (len(x), count, x.shape[1])).reshape(len(x), -1)

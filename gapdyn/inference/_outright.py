@@ -34,7 +34,7 @@ class Outright:
             size = FEW._replace(rates=RATES, pairs=1 << math.ceil(math.log2(min(count, MOST) / RATES)))
         facts = self.shape.facts(jax.tree.map(lambda x: np.asarray(x)[None], obs))
         with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
-            points = Points(*(x[0] for x in nested(np, self.shape, facts, Base.of(size, random), size)))
+            points = Points(*(x[0].ravel() for x in nested(np, self.shape, facts, Base.of(size, random), size)))
             columns = self._columns(points, obs)
         rest = {n: x for n, x in columns.items() if n.removesuffix(SUFFIX) in ("rate", "rho", "sigma")}
         scores = [x for n, x in rest.items() if n.endswith(SUFFIX)]

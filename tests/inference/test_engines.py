@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 import gapdyn as gd
 from gapdyn.inference.engines._mixture import NU, Mixture, Moments, factor_of
 from gapdyn.inference.engines._newton import climb
-from gapdyn.inference.engines._pareto import smooth
+from gapdyn.inference.engines._pareto import smooth, weigh_all
 from gapdyn.inference.engines._scores import SUFFIX, Scored, from_score
 
 RNG = np.random.default_rng(0)
@@ -164,6 +164,19 @@ def test_smoothing_equals_arvizs(tail):
     theirs, their_k = arviz_stats.base.array_stats.psislw(-log_weights)  # that of leave-one-out
     assert k == pytest.approx(float(their_k), rel=1e-6)
     np.testing.assert_allclose(ours, np.exp(theirs - logsumexp(theirs)), rtol=1e-6)
+
+
+def test_a_bump_at_the_end_of_bounded_weights_is_no_heavy_tail():
+    random = np.random.default_rng(0)
+    bump = np.log(np.r_[random.uniform(0.2, 1.6, 4000), random.uniform(1.6, 2.7, 40)])
+    cut = np.partition(np.exp(bump), -190)[-190]
+    assert np.sum(np.exp(bump) > cut) > 40  # the tail is most of it, before the bump
+    weights, k = smooth(bump)
+    assert k <= 0.5
+    assert 1 / np.sum(weights**2) > 3000
+    again = weigh_all(np.stack([bump, np.log(1 + stats.genpareto(0.9).rvs(4040, random_state=0))]))
+    assert again.k[0] == pytest.approx(k)
+    assert again.k[1] > 0.7  # which is one
 
 
 def test_smoothing_survives_hopeless_weights():

@@ -16,7 +16,8 @@ import gapdyn as gd
 from gapdyn.inference import _fit as fitting
 from gapdyn.inference import prepare
 from gapdyn.inference._nested import Base, Grid, Size, _merged, nested
-from gapdyn.inference._one_shape import OneShape, quick_exp
+from gapdyn.inference._one_shape import OneShape
+from gapdyn.inference._quick import quick_exp, quick_log
 from gapdyn.inference._target import target
 from gapdyn.inference.engines._pareto import smooth
 
@@ -110,8 +111,8 @@ def test_compiled_points_are_those_of_numpy():
         plain = nested(np, shape, facts, base, SMALL)
     compiled = jax.jit(lambda facts: nested(jnp, shape, facts, base, SMALL))(facts)
     for i in range(len(made)):
-        weight, _ = smooth(plain.log_weight[i])
-        other, _ = smooth(np.asarray(compiled.log_weight[i]))
+        weight, _ = smooth(plain.log_weight[i].ravel())
+        other, _ = smooth(np.ravel(compiled.log_weight[i]))
         np.testing.assert_allclose(weight, other, atol=1e-6)
     np.testing.assert_allclose(compiled.rate, plain.rate, rtol=1e-5)
 
@@ -194,3 +195,13 @@ print(len([m for m in made if "_at" in m or "_complete" in m]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+def test_the_quick_logarithm_is_the_logarithm():
+    some = np.concatenate([np.geomspace(1e-300, 1e300, 10_001), np.linspace(0.5, 2.0, 10_001)])
+    log = jax.jit(lambda x: quick_log(jnp, x))
+    np.testing.assert_allclose(log(some), np.log(some), rtol=1e-12, atol=2e-11)
+    assert not np.isfinite(log(np.array([0.0, -1.0, np.inf, -np.inf, np.nan]))).any()
+    brief = np.linspace(0.5, 20.0, 1001, dtype=np.float32)
+    np.testing.assert_allclose(quick_log(jnp, jnp.asarray(brief)), np.log(brief), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(quick_log(np, some), np.log(some))

@@ -12,13 +12,17 @@ import numpy as np
 from ..._compile import quick_jit
 
 TOGETHER = 8  # factors of which one logarithm is taken
+# bounded weights have a variance, k is below 0.5: where none is above so many times their mean, a tail that ends in a
+# bump must not be read as a heavy one; of 500 weights with k = 0.7 the largest is about 20 times the mean
+LIGHT, FINITE = 4.0, 0.5
 NEGLIGIBLE = 1e-30  # first quartile of the tail's excess, to its largest, from which such a product is a number
 
 
 def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Normalised weights (draws,) with the largest of them smoothed, and k-hat, the shape of their tail.
 
-    k-hat is infinite where there is no tail to look at (all weight on a handful of draws).
+    k-hat is at most 0.5 where the largest weight is no more than 4 times the mean one; it is infinite where there is no
+    tail to look at (all weight on a handful of draws).
     """
     log = np.asarray(log_weights, np.float64)
     log = np.where(np.isfinite(log), log, -np.inf)
@@ -26,6 +30,7 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     if not np.isfinite(np.max(log)):
         return np.full(n, 1 / n), np.inf
     log = log - np.max(log)
+    light = LIGHT * np.mean(np.exp(log)) >= 1
     tail = int(min(0.2 * n, 3 * np.sqrt(n)))
     order = np.argsort(log)
     cutoff = max(log[order[-tail - 1]], np.log(np.finfo(np.float64).tiny))
@@ -38,6 +43,7 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
             with np.errstate(over="ignore"):  # of a hopeless k; it is cut to the largest weight
                 excess = scale * (np.expm1(-k * np.log1p(-rank)) / k if abs(k) > 1e-12 else -np.log1p(-rank))
             log[largest] = np.minimum(np.log(excess + np.exp(cutoff)), 0.0)
+            k = min(k, FINITE) if light else k
     weights = np.exp(log - np.max(log))
     return weights / np.sum(weights), float(k)
 
@@ -73,8 +79,9 @@ def weigh_all(log_weights: np.ndarray) -> Weighed:
     log -= np.where(np.isfinite(top), top, 0.0)
     made = np.exp(log, out=log)
     rows, n = made.shape
+    mean = np.mean(made, axis=1)
     with np.errstate(divide="ignore"):  # of rows without any weight
-        log_mean = top[:, 0] + np.log(np.mean(made, axis=1))
+        log_mean = top[:, 0] + np.log(mean)
     tail = int(min(0.2 * n, 3 * np.sqrt(n)))
     places = np.argpartition(made, n - tail - 1, axis=1)[:, n - tail - 1 :]
     largest = np.take_along_axis(made, places, 1)
@@ -92,6 +99,7 @@ def weigh_all(log_weights: np.ndarray) -> Weighed:
         with np.errstate(all="ignore"):  # of rows that are not plain
             excess = scale[:, None] * np.expm1(-bend * np.log1p(-rank)) / bend
         np.put_along_axis(made, places, np.minimum(excess + largest[:, :1], 1.0), 1)
+        k = np.where(LIGHT * mean >= 1, np.minimum(k, FINITE), k)
         made /= np.sum(made, axis=1, keepdims=True)
     else:
         k = np.empty(rows)
