@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
 from typing import Any
 
 import jax
@@ -24,6 +25,8 @@ BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of 
 COMPILED = 1000  # runs from which it is worth the compiler's time
 LEAST = 8  # runs of one set from which a whole block's worth of points is not wasted
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
+# where points come fast: more of those that judge would wait for the interpreter, and for one another
+COMPUTE, JUDGE = 4, 2
 
 Found = tuple[np.ndarray, dict[str, np.ndarray]]  # of a block of runs: see `_of_block`
 
@@ -43,6 +46,7 @@ def sample_nested(
         fast = compiled and size != FINE and len(rows) >= LEAST
         base = Base.of(size, np.random.default_rng(own_seed))
         length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
+        turn = Semaphore(JUDGE)
 
         def begin(where: np.ndarray, rows: Any = rows, base: Any = base, size: Any = size, fast: Any = fast,
                   before: Any = before) -> tuple[int, Any, np.ndarray, Found]:  # fmt: skip
@@ -51,11 +55,12 @@ def sample_nested(
             if before is not None and size == COARSE:
                 found = _joined(_of_rows(before, where), found)
             log_weight, sites = found
-            drawn, bad = judged(stack, at, log_weight, {"b": sites["gap_inf"], **sites}, own[at], draws)
-            return len(drawn.at), made(drawn) if len(drawn.at) else None, bad, _of_rows(found, bad)
+            with turn:
+                drawn, bad = judged(stack, at, log_weight, {"b": sites["gap_inf"], **sites}, own[at], draws)
+                return len(drawn.at), made(drawn) if len(drawn.at) else None, bad, _of_rows(found, bad)
 
         left, seen = [], []
-        for where, (count, verified, bad, found) in in_threads(begin, len(rows), length, THREADS if compiled else 1):
+        for where, (count, verified, bad, found) in in_threads(begin, len(rows), length, COMPUTE if compiled else 1):
             if count:
                 tell(count)
                 yield verified

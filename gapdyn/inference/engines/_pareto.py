@@ -118,6 +118,8 @@ def _fit_paretos(x: Any) -> tuple[Any, Any]:
     """`_fit_pareto` of many rows (rows, tail)."""
     import jax.numpy as jnp
 
+    from .._quick import quick_log
+
     n = x.shape[1]
     candidates = 30 + int(np.sqrt(n))
     b = 1 - np.sqrt(candidates / (np.arange(candidates) + 0.5))
@@ -127,7 +129,7 @@ def _fit_paretos(x: Any) -> tuple[Any, Any]:
     product = 1.0
     for some in jnp.split(filled, TOGETHER, axis=1):
         product = product * (1 - b[:, :, None] * some[:, None, :])
-    k = jnp.sum(jnp.log(product), axis=2) / n
+    k = jnp.sum(quick_log(jnp, product), axis=2) / n
     likelihood = n * (jnp.log(-b / k) - k - 1)
     weight = jnp.exp(likelihood - jnp.max(likelihood, axis=1, keepdims=True))
     weight /= jnp.sum(weight, axis=1, keepdims=True)
