@@ -41,12 +41,12 @@ def sample_nested(
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
     rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
+    turn = Semaphore(JUDGE)
     before: Found | None = None  # of the coarse points that did not suffice, to which others are added
     for size, own_seed in zip(SIZES, split(seed, len(SIZES)), strict=True):
         fast = compiled and size != FINE and len(rows) >= LEAST
         base = Base.of(size, np.random.default_rng(own_seed))
         length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
-        turn = Semaphore(JUDGE)
 
         def begin(where: np.ndarray, rows: Any = rows, base: Any = base, size: Any = size, fast: Any = fast,
                   before: Any = before) -> tuple[int, Any, np.ndarray, Found]:  # fmt: skip
