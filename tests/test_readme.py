@@ -21,10 +21,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
 
 
-def test_python_blocks_run(tmp_path):
-    """All blocks in order in one process, as a reader would paste them; `run.csv` is a bundled run."""
-    assert blocks("python")
-    code = "import gapdyn as gd\ngd.write_run(gd.datasets.inner_learning(), 'run.csv')\n" + "\n".join(blocks("python"))
+@pytest.mark.parametrize("pooled", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["but pooling", "all"])
+def test_python_blocks_run(pooled, tmp_path):
+    """In order in one process, as a reader would paste them; `run.csv` is a bundled run. Pooling takes a minute."""
+    chosen = [block for block in blocks("python") if pooled or "pooling=" not in block]
+    assert len(chosen) == len(blocks("python")) - (not pooled)
+    code = "import gapdyn as gd\ngd.write_run(gd.datasets.inner_learning(), 'run.csv')\n" + "\n".join(chosen)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "ceiling of inner_learning" in done.stdout

@@ -19,8 +19,8 @@ LONG = gd.simulate(gd.laws.shared_rate(), np.linspace(0, 10, 12), noise=0.01, se
 
 
 @dataclasses.dataclass(frozen=True)
-class Planted(gd.engines.Importance):
-    """Importance sampling that takes the prior of the gap's limit for half as wide as it is."""
+class Planted(gd.engines.Quadrature):
+    """Quadrature that takes the prior of the gap's limit for half as wide as it is."""
 
     def run(self, target, args, key, progress=None):
         (obs,) = args
