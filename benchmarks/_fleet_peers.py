@@ -1,4 +1,5 @@
 """One method of `fleet.py` in a process of its own: `python _fleet_peers.py METHOD KIND RUNS COMPARED`, prints JSON.
+"beside:5" is ours and `curve_fit`, five times by turns.
 
 Prints the seconds of a first pass and of a warm one (the median of a few, where they are short), what the 90% intervals
 cover, what failed, and mean, sd and quantiles of the first COMPARED runs. Runs are made before the clock starts.
@@ -30,6 +31,7 @@ METHOD, KIND, RUNS, COMPARED = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(s
 CHUNK = min(1000, RUNS)  # runs of a compiled program of a peer
 LENGTH = 40  # the longest run
 ENOUGH, PASSES = 5.0, 9  # seconds of warm passes after which there is no further one, and passes at most
+AT_ONCE = 3  # passes of ours in a turn
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 NORMAL = 1.6448536269514722
 Figures = dict[str, dict[str, np.ndarray]]  # parameter -> figure -> (runs,)
@@ -230,6 +232,25 @@ def reference(draws: int) -> tuple[Figures, dict[str, Any]]:
     return found, {"doubtful": int(np.sum(doubtful)), "ess_median": float(np.median(ess))}
 
 
+def beside(turns: int) -> dict[str, Any]:
+    """How many times as fast as `curve_fit` ours is, turn by turn in one process: a machine's speed may waver."""
+    ours()  # which compiles
+    each: list[list[float]] = []
+    for _ in range(turns):
+        each.append([np.median([_seconds(ours) for _ in range(AT_ONCE)]), _seconds(lambda: curve_fit(False))])
+    seconds = np.asarray(each)
+    ratios = seconds[:, 1] / seconds[:, 0]
+    gapdyn, peer = RUNS / np.median(seconds, 0)
+    return {"runs": RUNS, "turns": turns, "per_s": float(gapdyn), "curve_fit_per_s": float(peer),
+            "ratio": float(np.median(ratios)), "least": float(ratios.min()), "most": float(ratios.max())}  # fmt: skip
+
+
+def _seconds(method: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    method()
+    return time.perf_counter() - began
+
+
 def coverage(found: Figures) -> dict[str, dict[str, float]]:
     """Parameter -> share of all runs whose 90% interval holds the truth, and share of those that have an interval."""
     out = {}
@@ -247,6 +268,9 @@ if __name__ == "__main__":
     names = made.NAMES.get(KIND, made.NAMES["hard"])
     before = _bench.peak_mb()
     method, _, number = METHOD.partition(":")
+    if method == "beside":
+        print(json.dumps(beside(int(number))))
+        sys.exit()
     methods: dict[str, Callable[[], tuple[Figures, dict[str, Any]]]] = {
         "gapdyn": ours,
         "curve_fit": lambda: curve_fit(False),

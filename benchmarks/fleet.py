@@ -1,7 +1,8 @@
 """Fleets of runs: fits per second, calibration, agreement with NUTS, and how time and memory grow, beside peers.
 
 Each figure is of a fresh process, warm, on simulated fleets (see `_fleet_runs.py`): 8 to 40 checkpoints of a run, some
-values missing; "plain" runs and "hard" ones. Peers: SciPy's `curve_fit` (one call for each run, both series at once:
+values missing; "plain" runs and "hard" ones. As a machine's speed may waver, ours and `curve_fit` are timed by turns in
+one process, too. Peers: SciPy's `curve_fit` (one call for each run, both series at once:
 estimates and standard errors, no posterior), Optimistix's Levenberg-Marquardt under `vmap` (the same), BlackJAX's NUTS
 under `vmap` (on fewer runs, one chain of 1,000 draws each). Agreement is with long NUTS of each run by itself. Coverage
 is exact where a fleet is drawn from the priors that the fit is given. `python benchmarks/fleet.py [--quick]` takes half
@@ -33,6 +34,7 @@ PLANS = {
         "speed": {"gapdyn": (1000, 10_000), "curve_fit": (1000, 10_000), "curve_fit bounded": (1000,),
                   "optimistix": (1000, 10_000), "nuts": (64,)},
         "fleets": ("plain", "hard"),
+        "beside": {1000: 7, 10_000: 2},  # runs -> turns
         "accuracy": (40, 20_000),
         "laws": 1000,
         "growth": (100, 1000, 10_000, 100_000),
@@ -42,6 +44,7 @@ PLANS = {
         "calibration": 8,
         "speed": {"gapdyn": (8,), "curve_fit": (8,), "optimistix": (8,), "nuts": (2,)},
         "fleets": ("hard",),
+        "beside": {8: 2},
         "accuracy": (2, 100),
         "laws": 2,
         "growth": (4,),
@@ -82,6 +85,11 @@ def speed(plan: dict[str, Any]) -> dict[str, Any]:
             name = plan["nuts"] if method == "nuts" else method
             out.setdefault(kind, {})[method] = [without(said(name, kind, n)) for n in sizes]
     return out
+
+
+def beside(plan: dict[str, Any]) -> dict[str, Any]:
+    """Fleet -> ours beside `curve_fit`, by turns, at each number of runs."""
+    return {kind: [said(f"beside:{turns}", kind, n) for n, turns in plan["beside"].items()] for kind in plan["fleets"]}
 
 
 def accuracy(plan: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +151,14 @@ def growth(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [without(said("gapdyn", "plain", n)) for n in plan["growth"]]
 
 
-PARTS = {"calibration": calibration, "speed": speed, "accuracy": accuracy, "laws": laws, "growth": growth}
+PARTS = {
+    "calibration": calibration,
+    "speed": speed,
+    "beside": beside,
+    "accuracy": accuracy,
+    "laws": laws,
+    "growth": growth,
+}
 
 
 def table(result: dict[str, Any]) -> str:
@@ -165,6 +180,16 @@ def _speeds(speeds: dict[str, Any]) -> list[str]:
                 f"| {NAMES[method]} | {last['runs']:,} | {_short(plain)} | {_short(last['per_s'])} | {_short(share)} "
                 f"| {covers:.1%} | {last['nan'] / last['runs']:.1%} |"
             )
+    return lines
+
+
+def _beside(besides: dict[str, Any]) -> list[str]:
+    lines = ["| by turns | runs | gapdyn, fits/s | `curve_fit`, fits/s | times as fast: median (least to most) |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for kind, figures in besides.items():
+        for f in figures:
+            times = f"{f['ratio']:.1f} ({f['least']:.1f} to {f['most']:.1f})"
+            lines.append(f"| {kind} | {f['runs']:,} | {f['per_s']:,.0f} | {f['curve_fit_per_s']:,.0f} | {times} |")
     return lines
 
 
@@ -201,7 +226,14 @@ def _growth(growth: list[dict[str, Any]]) -> list[str]:
     return ["| runs | seconds | fits/s | peak memory |", "|---|---|---|---|", *rows]
 
 
-TABLES = {"speed": _speeds, "calibration": _covered, "accuracy": _accuracies, "laws": _laws, "growth": _growth}
+TABLES = {
+    "speed": _speeds,
+    "beside": _beside,
+    "calibration": _covered,
+    "accuracy": _accuracies,
+    "laws": _laws,
+    "growth": _growth,
+}
 
 
 def _short(x: float) -> str:
