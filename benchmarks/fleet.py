@@ -2,11 +2,11 @@
 
 Each figure is of a fresh process, warm, on simulated fleets (see `_fleet_runs.py`): 8 to 40 checkpoints of a run, some
 values missing; "plain" runs and "hard" ones. As a machine's speed may waver, ours and `curve_fit` are timed by turns in
-one process, too. Peers: SciPy's `curve_fit` (one call for each run, both series at once:
-estimates and standard errors, no posterior), Optimistix's Levenberg-Marquardt under `vmap` (the same), BlackJAX's NUTS
-under `vmap` (on fewer runs, one chain of 1,000 draws each). Agreement is with long NUTS of each run by itself. Coverage
-is exact where a fleet is drawn from the priors that the fit is given. `python benchmarks/fleet.py [--quick]` takes half
-an hour or more on two cores; `--only calibration,speed` makes some parts of it anew.
+one process, too. Peers: SciPy's `curve_fit` (one call for each run, both series at once: estimates and standard errors,
+no posterior), Optimistix's Levenberg-Marquardt under `vmap` (the same), BlackJAX's NUTS under `vmap` (on fewer runs,
+one chain of 1,000 draws each). Agreement is with long NUTS of each run by itself. Coverage is exact where a fleet is
+drawn from the priors that the fit is given. `python benchmarks/fleet.py [--quick]` takes half an hour or more on two
+cores; `--only calibration,speed` makes some parts of it anew.
 """
 
 from __future__ import annotations

@@ -163,8 +163,7 @@ def _quantiles(at: np.ndarray) -> dict[str, np.ndarray]:
     """Of equally weighted draws (runs, count) that are numbers; NaN where none is."""
     places = [round(q * (at.shape[1] - 1)) for q in QUANTILES]
     if np.isfinite(at).all():
-        if not _rises(at[:1]) or not _rises(at):  # draws are picked by rising rates
-            at = _parted(at, *places)
+        at = _parted(at, *places)
         return {name: at[:, place] for name, place in zip(FIGURES[-3:], places, strict=True)}
     ordered = np.sort(np.where(np.isfinite(at), at, np.inf), 1)  # what is no number comes last
     count = np.isfinite(ordered).sum(1)
@@ -183,7 +182,3 @@ def _parted(x: np.ndarray, low: int, middle: int, high: int) -> np.ndarray:
     x[:, :middle].partition(low, 1)
     x[:, middle + 1 :].partition(high - middle - 1, 1)
     return x
-
-
-def _rises(x: np.ndarray) -> bool:
-    return bool((x[:, 1:] >= x[:, :-1]).all())

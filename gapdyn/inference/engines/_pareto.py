@@ -22,7 +22,7 @@ def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Normalised weights (draws,) with the largest of them smoothed, and k-hat, the shape of their tail.
 
     k-hat is at most 0.5 where the largest weight is no more than 4 times the mean one; it is infinite where there is no
-    tail to look at (all weight on a handful of draws).
+    tail to look at (all weight on a handful of draws, or the largest all alike).
     """
     log = np.asarray(log_weights, np.float64)
     log = np.where(np.isfinite(log), log, -np.inf)
