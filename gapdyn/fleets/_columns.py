@@ -31,13 +31,17 @@ class Columns:
 
     def put(self, where: np.ndarray, piece: Piece) -> None:
         """Columns of the runs at `where` (n,)."""
+        new = {name: x for name, x in piece.items() if name not in self._columns}
+        draws = [x.shape[1] for x in new.values() if x.ndim == 2]
+        # as parts of one array: the system brings large ones in large pages, in a fraction of the time
+        parts = iter(np.empty((len(draws), self.size, draws[0]) if draws else 0))
+        for name, x in new.items():
+            if name in TEXT or name in WHOLE:
+                self._columns[name] = _blank(name, self.size)
+            else:  # most of it is going to be written over
+                self._columns[name] = next(parts) if x.ndim == 2 else np.empty(self.size)
+                self._left[name] = np.ones(self.size, bool)
         for name, x in piece.items():
-            if name not in self._columns:
-                if name in TEXT or name in WHOLE:
-                    self._columns[name] = _blank(name, self.size)
-                else:  # most of it is going to be written over: draws are large
-                    self._columns[name] = np.empty((self.size, *x.shape[1:]))
-                    self._left[name] = np.ones(self.size, bool)
             self._columns[name][where] = x
             if name in self._left:
                 self._left[name][where] = False

@@ -26,7 +26,7 @@ from ._block import FITTED, Base, Sample, better, first
 from ._devices import devices, spread
 from ._judged import Drawn, judged, picked
 from ._marginal import General, marginal
-from ._nested import THREADS, in_threads, sample_nested
+from ._nested import THREADS, in_blocks, in_threads, sample_nested
 from ._prepare import Stack, stacks
 from ._ridge import along_ridge
 from ._rounds import base
@@ -93,15 +93,15 @@ def _sampled(
         block = BLOCK * devices()
 
         def work(where: np.ndarray) -> tuple[Any, ...]:
-            blocks = [where[i : i + block] for i in range(0, len(where), block)]
-            whole = _joined([_of_runs(len(places), sample(places)) for places in blocks], 0)
+            parts = [where[places] for places in in_blocks(len(where), block)]
+            whole = _joined([_of_runs(len(places), sample(places)) for places in parts], 0)
             drawn, bad = judged(stack, rows[where], whole.log_weight, whole.sites, own[rows[where]], draws)
             return whole, len(drawn.at), made(drawn) if len(drawn.at) else None, bad
 
         # weights are judged of several blocks at a time, of fewer than that where a core would have to wait
         together = block * int(np.clip(len(rows) // (block * 2 * THREADS), 1, TOGETHER))
-        left = []
-        for where, (whole, count, verified, bad) in in_threads(work, len(rows), together):
+        left, blocks = [], in_blocks(len(rows), together)
+        for where, (whole, count, verified, bad) in zip(blocks, in_threads(work, blocks), strict=True):
             if count:
                 every.append(verified)
                 tell(count)

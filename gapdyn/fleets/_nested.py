@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import numpy as np
 
 from .._compile import quick_jit
 from .._random import split
+from ..inference._diagnostics import ENOUGH
 from ..inference._nested import Base, Size, nested
 from ..inference._one_shape import Facts, OneShape
 from ._devices import devices, spread
@@ -22,15 +23,38 @@ from ._prepare import Stack
 # a rate takes sums over all checkpoints, a pair does not; but of too few the far tail is lost, which decides on
 # the sd (with 88 of them and 8 pairs it comes out at 0.83 for one run in a hundred)
 COARSE, FINE = Size(128, 6, 2, 16), Size(256, 16, 12, 80)  # of every run, and of those of which that is not verified
-SIZES = (COARSE, COARSE, FINE)  # of the points that are taken until those of a run suffice, the coarse ones together
 BLOCK, FEW = 128, 4  # runs at a time: enough to share the cost of each step of NumPy, few enough for the caches
 COMPILED = 1000  # runs from which it is worth the compiler's time
 LEAST = 8  # runs of one set from which a whole block's worth of points is not wasted
 THREADS = 3  # blocks at a time: one computes while another's weights are smoothed
 # where points come fast: more of those that judge would wait for the interpreter, and for one another
 COMPUTE, JUDGE = 4, 2
+SETS = 4  # of points of one fleet at most: two coarse ones, fine ones along with the second and after it
 
 Found = tuple[np.ndarray, dict[str, np.ndarray]]  # of a block of runs: see `_of_block`
+
+
+class Todo(NamedTuple):
+    """Runs of which so many points are to be taken, and those that they have, which these join, if there are any."""
+
+    size: Size
+    base: Base
+    rows: np.ndarray
+    before: Found | None = None
+
+    def of(self, which: np.ndarray) -> Todo:
+        """Some of the runs."""
+        before = None if self.before is None else _of_rows(self.before, which)
+        return self._replace(rows=self.rows[which], before=before)
+
+    def quick(self, compiled: bool) -> bool:
+        """Whether a compiled program makes them, a full block at a time."""
+        return compiled and self.size == COARSE and len(self.rows) >= LEAST
+
+    def blocks(self, compiled: bool) -> list[Todo]:
+        """As many runs as are done at a time."""
+        slow = FEW if compiled or self.size == FINE else BLOCK
+        return [self.of(x) for x in in_blocks(len(self.rows), BLOCK * devices() if self.quick(compiled) else slow)]
 
 
 def sample_nested(
@@ -42,45 +66,61 @@ def sample_nested(
     """
     facts = shape.facts(stack.obs)
     compiled = many >= COMPILED
-    rows = np.argsort(facts.mask.any(2).sum(1), kind="stable")  # sums go on to the last checkpoint of a block
+    ends = np.maximum(*(facts.mask[..., i] > 0 for i in range(2))).sum(1)
+    rows = np.argsort(ends, kind="stable")  # sums go on to the last checkpoint of a block
     turn = Semaphore(JUDGE)
-    before: Found | None = None  # of the coarse points that did not suffice, to which others are added
-    for size, own_seed in zip(SIZES, split(seed, len(SIZES)), strict=True):
-        fast = compiled and size != FINE and len(rows) >= LEAST
-        base = Base.of(size, np.random.default_rng(own_seed))
-        length = BLOCK * devices() if fast else FEW if compiled or size == FINE else BLOCK
+    seeds = iter(split(seed, SETS))
 
-        def begin(where: np.ndarray, rows: Any = rows, base: Any = base, size: Any = size, fast: Any = fast,
-                  before: Any = before) -> tuple[int, Any, np.ndarray, Found]:  # fmt: skip
-            at = rows[where]
-            found = _of_block(shape, facts, at, base, size, fast)
-            if before is not None and size == COARSE:
-                found = _joined(_of_rows(before, where), found)
-            log_weight, sites = found
-            with turn:
-                drawn, bad = judged(stack, at, log_weight, {"b": sites["gap_inf"], **sites}, own[at], draws)
-                return len(drawn.at), made(drawn) if len(drawn.at) else None, bad, _of_rows(found, bad)
+    def points(size: Size, rows: np.ndarray, before: Found | None = None) -> Todo:
+        return Todo(size, Base.of(size, np.random.default_rng(next(seeds))), rows, before)
 
-        left, seen = [], []
-        for where, (count, verified, bad, found) in in_threads(begin, len(rows), length, COMPUTE if compiled else 1):
+    def work(todo: Todo) -> tuple[int, Any, Todo]:
+        found = _of_block(shape, facts, todo, compiled)
+        if todo.before is not None:
+            found = _joined(todo.before, found)
+        log_weight, sites = found
+        with turn:
+            drawn, bad = judged(stack, todo.rows, log_weight, {"b": sites["gap_inf"], **sites}, own[todo.rows], draws)
+            verified = made(drawn) if len(drawn.at) else None
+        return len(drawn.at), verified, todo._replace(before=found).of(bad)
+
+    every = [points(COARSE, rows)]
+    for more in (True, False, False):  # whether a run may be given a second set of coarse points
+        coarse = []
+        tasks = [block for todo in every for block in todo.blocks(compiled)]
+        for count, verified, left in in_threads(work, tasks, COMPUTE if compiled else 1):
             if count:
                 tell(count)
                 yield verified
-            left.append(rows[where][bad])
-            seen.append(found)
-        rows, before = np.concatenate(left), jax.tree.map(lambda *x: np.concatenate(x), *seen)
-        if not len(rows):
+            if left.size == COARSE:
+                coarse.append(left)
+        if not any(len(left.rows) for left in coarse):
             return
+        rows = np.concatenate([left.rows for left in coarse])
+        before = jax.tree.map(lambda *x: np.concatenate(x), *(left.before for left in coarse))
+        # where twice as many cannot suffice they are not waited for: a few runs' rounds leave cores idle
+        near = more & (2 * _worth(before[0]) >= ENOUGH)
+        every = [points(FINE, rows[~near])] if not near.all() else []
+        if near.any():
+            every.append(points(COARSE, rows[near], _of_rows(before, near)))
 
 
-def _of_block(shape: OneShape, facts: Facts, at: np.ndarray, base: Base, size: Size, fast: bool) -> Found:
-    """Log weights and all numbers of each point, (len(at), points), of some runs."""
-    if fast:  # repeated to a full block: one compiled program does for all
-        found = _compiled(shape, facts.rows(np.resize(at, BLOCK * devices())), base, size)
+def _worth(log_weight: np.ndarray) -> np.ndarray:
+    """Effective draws of points (runs, points), before their weights are smoothed, (runs,)."""
+    with np.errstate(invalid="ignore"):  # of a run without any weight
+        weight = np.exp(log_weight - np.max(log_weight, 1, keepdims=True))
+    return weight.sum(1) ** 2 / np.vecdot(weight, weight)
+
+
+def _of_block(shape: OneShape, facts: Facts, todo: Todo, compiled: bool) -> Found:
+    """Log weights and all numbers of each point, (runs, points), of a block of runs."""
+    rows, base, size = todo.rows, todo.base, todo.size
+    if todo.quick(compiled):  # repeated to a full block: one compiled program does for all
+        found = _compiled(shape, facts.rows(np.resize(rows, BLOCK * devices())), base, size)
     else:
         with np.errstate(all="ignore"):  # a point beyond what numbers can tell has no weight
-            found = _points(np, shape, facts.rows(at), base, size)
-    return jax.tree.map(lambda x: np.asarray(x)[: len(at)].reshape(len(at), -1), found)
+            found = _points(np, shape, facts.rows(rows), base, size)
+    return jax.tree.map(lambda x: np.asarray(x)[: len(rows)].reshape(len(rows), -1), found)
 
 
 def _of_rows(found: Found, which: np.ndarray) -> Found:
@@ -93,13 +133,15 @@ def _joined(first: Found, second: Found) -> Found:
     return jax.tree.map(lambda *x: np.concatenate(x, 1), first, second)
 
 
-def in_threads(
-    work: Callable[[np.ndarray], Any], count: int, block: int, threads: int = THREADS
-) -> Iterator[tuple[np.ndarray, Any]]:
-    """Rows of each block and what `work` makes of them, in order."""
-    blocks = [np.arange(i, min(i + block, count)) for i in range(0, count, block)]
+def in_blocks(count: int, block: int) -> list[np.ndarray]:
+    """Places of so many runs, a block of them at a time."""
+    return [np.arange(i, min(i + block, count)) for i in range(0, count, block)]
+
+
+def in_threads(work: Callable[[Any], Any], tasks: Sequence[Any], threads: int = THREADS) -> Iterator[Any]:
+    """What `work` makes of each task, in order."""
     with ThreadPoolExecutor(threads) as pool:
-        yield from zip(blocks, pool.map(work, blocks), strict=True)
+        yield from pool.map(work, tasks)
 
 
 @quick_jit(static_argnums=(0, 3))

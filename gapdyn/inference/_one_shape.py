@@ -125,7 +125,8 @@ class OneShape(SharedRate):
         rate, by_rate = known(priors["rate"], dist.LogNormal)
         noise, by_noise = known(priors["sigma"], *NOISE)
         return Facts(
-            t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=mask.sum(1), total=y.sum(1), square=(y**2).sum(1),
+            t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=np.vecdot(mask, mask, axis=1),
+            total=np.vecdot(y, mask, axis=1), square=np.vecdot(y, y, axis=1),
             start=loc[:, :2], level=loc[:, 2] - a_s * loc[:, 0] - a_v * loc[:, 1], sd=sd,
             rate=wide(rate.loc + np.log(by_rate)), rate_sd=wide(rate.scale), low=wide(priors["rho"].low),
             high=wide(priors["rho"].high), noise=wide(noise.scale * by_noise),
