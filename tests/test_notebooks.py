@@ -8,7 +8,8 @@ import nbclient
 import nbformat
 import pytest
 
-LONG = ("03_engines", "04_which_law", "08_a_fleet_of_runs")  # every engine, every law, pooling by NUTS: minutes
+# many laws, every engine, every law, pooling by NUTS: minutes
+LONG = ("02_laws_and_forcings", "03_engines", "04_which_law", "08_a_fleet_of_runs")
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 

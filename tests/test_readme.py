@@ -21,11 +21,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
 
 
-@pytest.mark.parametrize("pooled", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["but pooling", "all"])
-def test_python_blocks_run(pooled, tmp_path):
-    """In order in one process, as a reader would paste them; `run.csv` is a bundled run. Pooling takes a minute."""
-    chosen = [block for block in blocks("python") if pooled or "pooling=" not in block]
-    assert len(chosen) == len(blocks("python")) - (not pooled)
+LONG = ("pooling=", "gd.compare(")  # of which one call takes a minute
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["quick", "all"])
+def test_python_blocks_run(every, tmp_path):
+    """In order in one process, as a reader would paste them; `run.csv` is a bundled run."""
+    long = [block for block in blocks("python") if any(call in block for call in LONG)]
+    assert len(long) == len(LONG)
+    chosen = [block for block in blocks("python") if every or block not in long]
     code = "import gapdyn as gd\ngd.write_run(gd.datasets.inner_learning(), 'run.csv')\n" + "\n".join(chosen)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

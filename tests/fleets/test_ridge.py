@@ -41,10 +41,8 @@ def test_a_line_is_a_density_and_its_quantiles_are_of_it():
     np.testing.assert_array_equal(line.between(jnp.asarray([-1.1, 5.1]), at[:, None])[0], 0.0)
 
 
-@pytest.mark.parametrize(
-    ("law", "excess"),
-    [pytest.param("relaxing_verifier", "separate", marks=pytest.mark.slow), ("chasing_solver", "shared")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("law", "excess"), [("relaxing_verifier", "separate"), ("chasing_solver", "shared")])
 def test_evidence_is_that_of_other_proposals(law: str, excess: str):
     """The mean weight is the evidence whatever proposed the points: the ridge's own density is what it says."""
     density, obs = some_runs(12, excess, getattr(gd.laws, law)())
