@@ -35,7 +35,7 @@ MUTE = 4.0  # twice the nats that the data have against no fall at all: with a f
 SURE = 1 - 1e-7  # largest 2 F(x) - 1, in 32 bits
 LEAST_SUM = 1e-30  # of squared residuals, alike
 LOGISTIC = 0.65  # its scale, in sds
-COUNTED, HIGHEST = 18, 1 << 30  # numbers compared at a time; more than any of them
+COUNTED, HIGHEST = 6, 1 << 30  # numbers compared at a time; more than any of them
 EDGE = 1e-9  # of the ratio's range: no point lies nearer to its bounds
 
 
