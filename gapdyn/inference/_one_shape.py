@@ -125,8 +125,8 @@ class OneShape(SharedRate):
         rate, by_rate = known(priors["rate"], dist.LogNormal)
         noise, by_noise = known(priors["sigma"], *NOISE)
         return Facts(
-            t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=np.vecdot(mask, mask, axis=1),
-            total=np.vecdot(y, mask, axis=1), square=np.vecdot(y, y, axis=1),
+            t=np.asarray(obs.ts, np.float64), mask=mask, y=y, count=_over_times(mask, mask),
+            total=_over_times(y, mask), square=_over_times(y, y),
             start=loc[:, :2], level=loc[:, 2] - a_s * loc[:, 0] - a_v * loc[:, 1], sd=sd,
             rate=wide(rate.loc + np.log(by_rate)), rate_sd=wide(rate.scale), low=wide(priors["rho"].low),
             high=wide(priors["rho"].high), noise=wide(noise.scale * by_noise),
@@ -201,3 +201,8 @@ class OneShape(SharedRate):
         u_v0 = b1 * i1 + e[1] * xp.sqrt(i1) - l21 * fall
         u_s0 = b0 * i0 + e[2] * xp.sqrt(i0) - l10 * u_v0 - l20 * fall
         return *left, u_s0 + facts.start[:, :1], u_v0 + facts.start[:, 1:], fall
+
+
+def _over_times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Sums of products (runs, times, 2) over the times, (runs, 2): NumPy's sum takes ten times as long."""
+    return np.vecdot(np.swapaxes(x, 1, 2), np.swapaxes(y, 1, 2))
