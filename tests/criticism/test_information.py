@@ -41,6 +41,7 @@ def test_more_checkpoints_tell_more():
     assert found.to_dict()["weight_if_true"]["power_law"] == found.weight["power_law"].tolist()
 
 
+@pytest.mark.slow
 def test_more_noise_tells_less():
     clear, blurred = (gd.information(compared(noise), more=(10,), key=1) for noise in (0.01, 0.1))
     assert clear.told[0] > blurred.told[0]

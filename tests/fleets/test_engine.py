@@ -88,8 +88,10 @@ def test_runs_that_cannot_be_fitted_say_why():
         (gd.laws.shared_rate(u_v_inf=dist.Normal(1.0, 1.0)), "shared"),
         (gd.laws.shared_rate(alpha=dist.LogNormal(0, 1)), "shared"),
         (gd.laws.relaxing_verifier(), "separate"),
-        (gd.laws.chasing_solver(), "shared"),
-        (gd.laws.relaxing_verifier(kappa=dist.LogNormal(-9.0, 3.0), u_v_inf=0.5), "shared"),
+        pytest.param(gd.laws.chasing_solver(), "shared", marks=pytest.mark.slow),
+        pytest.param(
+            gd.laws.relaxing_verifier(kappa=dist.LogNormal(-9.0, 3.0), u_v_inf=0.5), "shared", marks=pytest.mark.slow
+        ),
     ],
     ids=["rate", "power", "u_s_inf", "u_v_inf", "alpha", "relaxing", "chasing", "barely"],
 )

@@ -140,7 +140,9 @@ def test_runs_that_share_no_noise_parameters_have_one_program():
     np.testing.assert_array_equal(np.asarray(p.pool.runs.common_se)[:2], 0)
 
 
-@pytest.mark.parametrize("law", [gd.laws.saturating_potential(), gd.laws.stochastic()])
+@pytest.mark.parametrize(
+    "law", [gd.laws.saturating_potential(), pytest.param(gd.laws.stochastic(), marks=pytest.mark.slow)]
+)
 def test_laws_without_levels_to_integrate_and_with_process_noise_have_a_density(law):
     p = prepare_pool(gd.Fleet(runs()), law, {}, {}, None, None)
     assert bool(p.model.integrated) == (law.name == "stochastic")
