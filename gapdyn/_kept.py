@@ -71,6 +71,8 @@ def _exported(flat: Callable[..., Any], types: list[Any], file: Path) -> Any:
     except Exception:  # not there, or not whole: it is made anew
         pass
     made = export.export(jax.jit(flat))(*types)
+    if made.nr_devices != 1:
+        raise Nameless("a program of several devices, which may be called nowhere but there")
     _write(file, bytes(made.serialize()))
     return made
 

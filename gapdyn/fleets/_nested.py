@@ -144,7 +144,7 @@ def in_threads(work: Callable[[Any], Any], tasks: Sequence[Any], threads: int = 
         yield from pool.map(work, tasks)
 
 
-@quick_jit(static_argnums=(0, 3))
+@quick_jit(keep=True, static_argnums=(0, 3))
 def _compiled(shape: OneShape, facts: Facts, base: Base, size: Size) -> tuple[Any, dict[str, Any]]:
     return spread(lambda facts: _points(jnp, shape, facts, base, size), facts)
 
